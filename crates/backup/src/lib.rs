@@ -1,0 +1,1 @@
+//! Sets: sources, sealed objects, signed manifests, targets.

@@ -1,0 +1,1 @@
+//! The catalogue of checks: from a Shape, Facts and evidence to findings.

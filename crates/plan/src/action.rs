@@ -1,0 +1,396 @@
+//! What a step does: the vocabulary of every plan. Neutral of the engine; secret values are references.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use stack::{
+    ContentId, FileSource, Probe, SecretKind, SecretName, Service, ServiceName, StackName, State, Transit,
+};
+
+use crate::set::SetId;
+
+/// What one step does. Every action is safe to do twice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Action {
+    /// Something the engine does.
+    Engine {
+        /// What.
+        effect: Effect,
+    },
+    /// Ask a service until it answers as it should, or the deadline passes.
+    Probe {
+        /// The service asked.
+        service: ServiceName,
+        /// Its container.
+        container: String,
+        /// What is asked, all of it. Empty: the engine's health check, else "is running".
+        probes: Vec<Probe>,
+        /// How long to keep asking.
+        deadline: Duration,
+    },
+    /// Ask all services again and again for this long; any failure fails the step.
+    Watch {
+        /// Service, container and probes.
+        subjects: Vec<(ServiceName, String, Vec<Probe>)>,
+        /// How long.
+        lasting: Duration,
+    },
+    /// Wait until a one-shot container has ended with 0.
+    AwaitExit {
+        /// Its name.
+        container: String,
+        /// How long to wait.
+        deadline: Duration,
+    },
+    /// Write the release directory: shape, held values (sealed), files, secret versions.
+    WriteRelease {
+        /// Its number.
+        number: u64,
+        /// Secret versions it uses.
+        secrets: BTreeMap<SecretName, u32>,
+        /// Identity of each service in it.
+        identities: BTreeMap<ServiceName, String>,
+    },
+    /// Point `current` at a release; `None` removes the name.
+    PointCurrent {
+        /// The release.
+        number: Option<u64>,
+    },
+    /// Point `good` at a release; `None` removes the name.
+    PointGood {
+        /// The release.
+        number: Option<u64>,
+    },
+    /// Generate version 1 of a secret; does nothing where a version exists.
+    GenerateSecret {
+        /// Its name.
+        name: SecretName,
+        /// Its type.
+        kind: SecretKind,
+        /// Where the value comes from instead of being generated.
+        from: Option<String>,
+    },
+    /// Something done to a key store through its API.
+    Keys {
+        /// The store's service.
+        service: ServiceName,
+        /// Its container.
+        container: String,
+        /// How the stack declares it.
+        transit: Transit,
+        /// What is done.
+        step: KeyStep,
+    },
+    /// Check that every target takes a set: writes, reads back and removes a small object.
+    CheckTargets {
+        /// The set that will be written.
+        set: SetId,
+    },
+    /// Capture one state into a sealed object of the set.
+    Capture {
+        /// The set.
+        set: SetId,
+        /// The service that holds the state.
+        service: ServiceName,
+        /// Its container.
+        container: String,
+        /// What kind of store it is.
+        state: State,
+    },
+    /// Seal the stack's secret values, and the release, into the set.
+    CaptureRelease {
+        /// The set.
+        set: SetId,
+        /// The release; `None` where nothing was deployed yet.
+        release: Option<u64>,
+    },
+    /// Write the set's signed, create-only manifest: the instant at which the set exists.
+    CommitSet {
+        /// The set.
+        set: SetId,
+    },
+    /// Remove the objects of a set that was never committed; does nothing to a committed one.
+    AbandonSet {
+        /// The set.
+        set: SetId,
+    },
+    /// Remove a committed set whole, manifest first.
+    PruneSet {
+        /// The set.
+        set: SetId,
+    },
+    /// Read the set's manifest, check its signature and every object's hash, and decode every object once.
+    VerifySet {
+        /// The set.
+        set: SetId,
+    },
+    /// Bring back part of a set.
+    Restore {
+        /// The set.
+        set: SetId,
+        /// The service restored into.
+        service: ServiceName,
+        /// Its container.
+        container: String,
+        /// Which part.
+        part: RestorePart,
+    },
+    /// Write and sign the evidence of a drill.
+    WriteEvidence {
+        /// The set it proves.
+        set: SetId,
+    },
+    /// Wait for a person.
+    Person {
+        /// Who is asked for: an owner or a role.
+        owner: String,
+        /// What to do, in one paragraph.
+        instruction: String,
+        /// What counts as done.
+        done_when: String,
+    },
+}
+
+/// Something the engine does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "effect", rename_all = "kebab-case")]
+pub enum Effect {
+    /// Make sure the image is there; pulls it where it is not.
+    EnsureImage {
+        /// Reference as written.
+        image: String,
+        /// Pull even when it is there.
+        always: bool,
+    },
+    /// Make sure the network is there.
+    EnsureNetwork {
+        /// What it should be.
+        network: NetworkSpec,
+    },
+    /// Make sure the volume is there.
+    EnsureVolume {
+        /// What it should be.
+        volume: VolumeSpec,
+    },
+    /// Make the container with its files in it, and do not start it.
+    Create {
+        /// Everything about it.
+        container: Box<Container>,
+    },
+    /// Start it.
+    Start {
+        /// Its name.
+        container: String,
+    },
+    /// Stop it, killing it after the grace time; its restart policy is set to `no` first.
+    Stop {
+        /// Its name.
+        container: String,
+        /// Grace before it is killed; `None`: its own.
+        grace: Option<Duration>,
+    },
+    /// Give it back its restart policy and start it: the undo of a stop.
+    Resume {
+        /// Its name.
+        container: String,
+        /// The policy.
+        restart: stack::Restart,
+    },
+    /// Rename it. Done already when `to` exists and `from` does not.
+    Rename {
+        /// Its name now.
+        from: String,
+        /// Its name then.
+        to: String,
+    },
+    /// Remove it; its anonymous volumes too.
+    Remove {
+        /// Its name.
+        container: String,
+    },
+    /// Remove the network.
+    RemoveNetwork {
+        /// Its name.
+        name: String,
+    },
+    /// Remove the volume and what is in it.
+    RemoveVolume {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Everything an engine needs to make one container.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Container {
+    /// Its name.
+    pub name: String,
+    /// The stack.
+    pub stack: StackName,
+    /// The service.
+    pub service: ServiceName,
+    /// Compose's container number, from 1.
+    pub number: u32,
+    /// The release it belongs to.
+    pub release: u64,
+    /// What it is made from: changes whenever the container would differ.
+    pub identity: String,
+    /// The settings as declared. Networks, mounts and files are in the fields below, resolved.
+    pub settings: Service,
+    /// Networks by engine name; each with its aliases. The first is joined at creation.
+    pub networks: BTreeMap<String, stack::Attachment>,
+    /// Mounts with engine names and content paths.
+    pub mounts: Vec<ResolvedMount>,
+    /// Files copied in before it starts.
+    pub files: Vec<Delivered>,
+    /// Labels: the user's, Compose's and `seaworthy.*`.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A mount as the engine is told it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "mount", rename_all = "lowercase")]
+pub enum ResolvedMount {
+    /// A named volume.
+    Volume {
+        /// Engine name.
+        name: String,
+        /// Path inside.
+        target: String,
+        /// Read-only.
+        read_only: bool,
+    },
+    /// An anonymous volume.
+    Anonymous {
+        /// Path inside.
+        target: String,
+    },
+    /// A path of the host as it stands.
+    Bind {
+        /// Absolute path.
+        source: String,
+        /// Path inside.
+        target: String,
+        /// Read-only.
+        read_only: bool,
+    },
+    /// Content kept by the release: mounted from there, so that an old release brings its own back.
+    Kept {
+        /// Which content.
+        content: ContentId,
+        /// Where it was read from.
+        source: String,
+        /// Path inside.
+        target: String,
+    },
+    /// Memory.
+    Tmpfs {
+        /// Path inside.
+        target: String,
+        /// Limit in bytes.
+        size_bytes: Option<u64>,
+        /// Mode bits.
+        mode: Option<u32>,
+    },
+}
+
+/// A file copied into a container before it starts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delivered {
+    /// Absolute path inside.
+    pub target: String,
+    /// Where the content comes from.
+    pub source: FileSource,
+    /// The secret's version, where it is one.
+    pub version: Option<u32>,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Mode bits.
+    pub mode: u32,
+}
+
+/// A network to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetworkSpec {
+    /// Engine name.
+    pub name: String,
+    /// No way out.
+    pub internal: bool,
+    /// Driver, when given.
+    pub driver: Option<String>,
+    /// Driver options.
+    pub driver_opts: BTreeMap<String, String>,
+    /// Subnets.
+    pub subnets: Vec<String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// A volume to make.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VolumeSpec {
+    /// Engine name.
+    pub name: String,
+    /// Driver, when given.
+    pub driver: Option<String>,
+    /// Driver options.
+    pub driver_opts: BTreeMap<String, String>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+}
+
+/// What is done to a key store.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "keys", rename_all = "kebab-case")]
+pub enum KeyStep {
+    /// Initialise it, hand its shares to their holders, unseal it, make the Transit key, policies and credentials,
+    /// revoke the root token. One step, because the root token and the shares exist only in memory.
+    Bootstrap,
+    /// Unseal it with the holders' shares; nothing to do where it is unsealed. Waits for a person without them.
+    Unseal,
+    /// Note names and versions of all Transit keys: K0 before the first capture, K1 after the last.
+    List {
+        /// The set.
+        set: SetId,
+        /// True for K1, which must hold all of K0 with no raised minimum.
+        after: bool,
+    },
+    /// Encrypt a random value with every key; ciphertext and keyed hash go into the manifest.
+    Canary {
+        /// The set.
+        set: SetId,
+    },
+    /// Wait until its API answers at all, sealed or not.
+    AwaitApi {
+        /// How long.
+        deadline: Duration,
+    },
+}
+
+/// Which part of a set is brought back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "part", rename_all = "kebab-case")]
+pub enum RestorePart {
+    /// The stack's secret values, into the sealed store.
+    Secrets,
+    /// The release: shape, files, held values.
+    Release,
+    /// The key store's snapshot, forced into a fresh store that is then unsealed with the holders' shares.
+    KeyStore {
+        /// How the stack declares it.
+        transit: Transit,
+    },
+    /// Decrypt every canary of the manifest; what comes after needs this to have passed.
+    Canaries {
+        /// How the stack declares it.
+        transit: Transit,
+    },
+    /// The database or file of one state; counts are compared with the manifest.
+    State {
+        /// What it is.
+        state: State,
+    },
+}

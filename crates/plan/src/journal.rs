@@ -1,0 +1,365 @@
+//! Journal entries and what they add up to. State is a fold; the fold refuses the impossible.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Plan, StepId,
+    set::{Canary, KeyList, Manifest, Object},
+};
+
+/// One line of a run's journal. It is on disk before the host is touched.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "entry", rename_all = "kebab-case")]
+pub enum Entry {
+    /// The run began, or was taken up again.
+    Began {
+        /// When.
+        at: jiff::Timestamp,
+    },
+    /// A step is about to touch the host.
+    Started {
+        /// Which.
+        step: StepId,
+        /// When.
+        at: jiff::Timestamp,
+    },
+    /// It is done.
+    Succeeded {
+        /// Which.
+        step: StepId,
+        /// When.
+        at: jiff::Timestamp,
+        /// What it found or made.
+        output: Output,
+    },
+    /// It failed: everything is unwound, beginning with it.
+    Failed {
+        /// Which.
+        step: StepId,
+        /// When.
+        at: jiff::Timestamp,
+        /// The chain of causes, nearest first.
+        because: Vec<String>,
+    },
+    /// It needs a person; the run stops here and can be taken up again.
+    Waiting {
+        /// Which.
+        step: StepId,
+        /// When.
+        at: jiff::Timestamp,
+        /// What the person is to do.
+        instruction: String,
+    },
+    /// A person did what was asked.
+    Attested {
+        /// Which.
+        step: StepId,
+        /// When.
+        at: jiff::Timestamp,
+        /// Who.
+        who: String,
+        /// What proves it.
+        proof: String,
+    },
+    /// The run is to be taken back, though no step failed: it was interrupted, or a person asked.
+    Abandoned {
+        /// When.
+        at: jiff::Timestamp,
+        /// Why.
+        because: String,
+    },
+    /// A step is about to be taken back.
+    Undoing {
+        /// Which.
+        step: StepId,
+        /// When.
+        at: jiff::Timestamp,
+    },
+    /// It has been taken back.
+    Undone {
+        /// Which.
+        step: StepId,
+        /// When.
+        at: jiff::Timestamp,
+    },
+    /// Taking it back failed.
+    UndoFailed {
+        /// Which.
+        step: StepId,
+        /// When.
+        at: jiff::Timestamp,
+        /// The chain of causes.
+        because: Vec<String>,
+    },
+    /// The run is over.
+    Ended {
+        /// When.
+        at: jiff::Timestamp,
+        /// How.
+        outcome: Outcome,
+    },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Every step is done.
+    Applied,
+    /// A step failed and everything was taken back.
+    Undone {
+        /// The step that failed, when one did.
+        step: Option<StepId>,
+        /// The chain of causes, nearest first.
+        because: Vec<String>,
+    },
+    /// An undo failed. Neither state is in place, and a person has to look.
+    Stuck {
+        /// The step whose undo failed.
+        step: StepId,
+        /// Why it was being undone.
+        because: Vec<String>,
+        /// What its undo said.
+        undo_error: Vec<String>,
+    },
+}
+
+/// What a step found or made. Holds no secret value.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(tag = "output", rename_all = "kebab-case")]
+pub enum Output {
+    /// Nothing worth keeping.
+    #[default]
+    None,
+    /// It was so already.
+    Unchanged,
+    /// An image is there.
+    Image {
+        /// Its id.
+        id: String,
+    },
+    /// A service answered.
+    Probed {
+        /// Each probe and what it saw.
+        seen: Vec<ProbeSeen>,
+        /// Attempts it took.
+        attempts: u32,
+    },
+    /// A secret has this version.
+    Secret {
+        /// Version, from 1.
+        version: u32,
+    },
+    /// Key names and versions.
+    Keys {
+        /// Them.
+        list: KeyList,
+    },
+    /// Canaries were made, or decrypted.
+    Canaries {
+        /// Them.
+        canaries: Vec<Canary>,
+    },
+    /// Objects were written, the same on each target.
+    Objects {
+        /// Them.
+        objects: Vec<Object>,
+    },
+    /// A manifest was committed or verified.
+    Manifest {
+        /// It.
+        manifest: Box<Manifest>,
+        /// SHA-256 of its bytes.
+        sha256: String,
+        /// Where.
+        target: String,
+    },
+    /// State was brought back.
+    Restored {
+        /// Rows by table.
+        counts: BTreeMap<String, u64>,
+        /// Newest heartbeat found.
+        heartbeat: Option<jiff::Timestamp>,
+    },
+    /// A file was written for a person.
+    Wrote {
+        /// Its path.
+        path: String,
+    },
+}
+
+/// One probe and what it saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProbeSeen {
+    /// The probe in words: `GET /healthz on web:8080`.
+    pub probe: String,
+    /// What came back, in words.
+    pub saw: String,
+}
+
+/// What each finished step put out.
+pub type Outputs = BTreeMap<StepId, Output>;
+
+/// Why a journal could not be folded.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum JournalError {
+    /// The entry cannot follow what came before it.
+    #[error("journal entry {index} cannot follow what stands before it: {entry}")]
+    Impossible {
+        /// Its place in the journal, from 1.
+        index: usize,
+        /// It, as JSON.
+        entry: String,
+    },
+    /// It names a step the plan does not have.
+    #[error("journal entry {index} names step `{step}`, which the plan does not have")]
+    UnknownStep {
+        /// Its place in the journal, from 1.
+        index: usize,
+        /// The step.
+        step: StepId,
+    },
+}
+
+/// Where a run stands: the fold of its journal over its plan.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Progress {
+    /// Steps done, with what they put out.
+    pub done: Outputs,
+    /// A step that was started and has not ended: it may have half happened.
+    pub running: Option<StepId>,
+    /// A step that waits for a person, with the instruction.
+    pub waiting: Option<(StepId, String)>,
+    /// Steps a person attested.
+    pub attested: Vec<StepId>,
+    /// Why the run is being taken back, and from which step, once it is.
+    pub unwinding: Option<(Option<StepId>, Vec<String>)>,
+    /// Steps taken back.
+    pub undone: Vec<StepId>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+    /// Times of each step: started, ended.
+    pub times: BTreeMap<StepId, (jiff::Timestamp, Option<jiff::Timestamp>)>,
+    entries: usize,
+}
+
+impl Progress {
+    /// Folds a whole journal.
+    ///
+    /// # Errors
+    /// When an entry cannot follow what stands before it, or names a step the plan does not have.
+    pub fn fold<'a>(plan: &Plan, entries: impl IntoIterator<Item = &'a Entry>) -> Result<Self, JournalError> {
+        let mut progress = Self::default();
+        for entry in entries {
+            progress.take(plan, entry)?;
+        }
+        Ok(progress)
+    }
+
+    /// Takes one more entry: the whole state machine of a run.
+    ///
+    /// # Errors
+    /// As [`Progress::fold`].
+    pub fn take(&mut self, plan: &Plan, entry: &Entry) -> Result<(), JournalError> {
+        self.entries += 1;
+        if let Some(step) = entry.step().filter(|step| !plan.steps.iter().any(|known| known.id == **step)) {
+            return Err(JournalError::UnknownStep { index: self.entries, step: step.clone() });
+        }
+        let impossible = JournalError::Impossible {
+            index: self.entries,
+            entry: serde_json::to_string(entry).unwrap_or_else(|err| err.to_string()),
+        };
+        if self.outcome.is_some() {
+            return Err(impossible);
+        }
+        let unwinding = self.unwinding.is_some();
+        match entry {
+            Entry::Began { .. } => {}
+            // A step that was interrupted is started again; one that waits goes on once its person has acted.
+            Entry::Started { step, at } if !unwinding && self.may_start(plan, step) => {
+                self.running = Some(step.clone());
+                self.waiting = None;
+                self.times.insert(step.clone(), (*at, None));
+            }
+            Entry::Succeeded { step, at, output } if !unwinding && self.running.as_ref() == Some(step) => {
+                self.running = None;
+                self.done.insert(step.clone(), output.clone());
+                self.ended(step, *at);
+            }
+            Entry::Failed { step, at, because } if !unwinding && self.running.as_ref() == Some(step) => {
+                self.unwinding = Some((Some(step.clone()), because.clone()));
+                self.ended(step, *at);
+            }
+            Entry::Waiting { step, instruction, .. } if !unwinding && self.running.as_ref() == Some(step) => {
+                self.running = None;
+                self.waiting = Some((step.clone(), instruction.clone()));
+            }
+            Entry::Attested { step, .. }
+                if !unwinding && self.waiting.as_ref().is_some_and(|(at, _)| at == step) =>
+            {
+                self.attested.push(step.clone());
+            }
+            Entry::Abandoned { because, .. } if !unwinding => {
+                self.unwinding = Some((None, vec![because.clone()]));
+            }
+            Entry::Undoing { step, .. }
+                if unwinding && self.next_undo(plan).is_some_and(|next| next == step) => {}
+            Entry::Undone { step, .. }
+                if unwinding && self.next_undo(plan).is_some_and(|next| next == step) =>
+            {
+                self.undone.push(step.clone());
+            }
+            Entry::UndoFailed { step, .. } if unwinding && !self.undone.contains(step) => {}
+            Entry::Ended { outcome, .. } => self.outcome = Some(outcome.clone()),
+            _ => return Err(impossible),
+        }
+        Ok(())
+    }
+
+    /// The step to do next; `None` when all are done or the run is being taken back.
+    pub fn next_step<'p>(&self, plan: &'p Plan) -> Option<&'p crate::Step> {
+        if self.unwinding.is_some() || self.outcome.is_some() {
+            return None;
+        }
+        plan.steps.iter().find(|step| !self.done.contains_key(&step.id))
+    }
+
+    /// The step to take back next: the one that failed or was interrupted first, because it may have half
+    /// happened, then the finished ones, newest first.
+    pub fn next_undo<'p>(&self, plan: &'p Plan) -> Option<&'p StepId> {
+        self.unwinding.as_ref()?;
+        let touched = |step: &StepId| self.done.contains_key(step) || self.times.contains_key(step);
+        plan.steps.iter().rev().map(|step| &step.id).find(|step| touched(step) && !self.undone.contains(step))
+    }
+
+    fn may_start(&self, plan: &Plan, step: &StepId) -> bool {
+        let free = self.running.as_ref().is_none_or(|running| running == step);
+        let here = self.next_step(plan).is_some_and(|next| next.id == *step);
+        free && here
+    }
+
+    fn ended(&mut self, step: &StepId, at: jiff::Timestamp) {
+        if let Some(times) = self.times.get_mut(step) {
+            times.1 = Some(at);
+        }
+    }
+}
+
+impl Entry {
+    /// The step it is about.
+    pub fn step(&self) -> Option<&StepId> {
+        match self {
+            Entry::Started { step, .. }
+            | Entry::Succeeded { step, .. }
+            | Entry::Failed { step, .. }
+            | Entry::Waiting { step, .. }
+            | Entry::Attested { step, .. }
+            | Entry::Undoing { step, .. }
+            | Entry::Undone { step, .. }
+            | Entry::UndoFailed { step, .. } => Some(step),
+            Entry::Began { .. } | Entry::Abandoned { .. } | Entry::Ended { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! Folds and findings to a Report, and its views.

@@ -1,0 +1,1 @@
+//! Survey and execute: the only place where a plan meets a host.

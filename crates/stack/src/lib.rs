@@ -1,0 +1,21 @@
+//! Compose text and overlays plus `seaworthy.toml` to a [`Shape`], never failing on a bad file: it gives what it
+//! understood and a list of diagnostics with places.
+//!
+//! Pure and sans-IO: start at [`load`], which answers what it misses until nothing is missing.
+
+mod load;
+mod materials;
+mod names;
+mod shape;
+mod text;
+
+pub use load::{Files, Found, Load, Loaded, Request};
+pub use materials::{Materials, Tree};
+pub use names::{NetworkKey, SecretName, ServiceName, StackName, VolumeKey};
+pub use shape::{
+    Attachment, BackupSpec, Condition, ContentId, Dependency, DrillSpec, EngineKind, FileMount, FileSource,
+    Healthcheck, Logging, Mount, MountSource, Network, Overlap, Port, Probe, ProbeKind, ProbeRole,
+    ProcessSpec, PullPolicy, Restart, SecretKind, SecretSpec, Service, Shape, State, StateKind, Transit,
+    Volume, WebsocketStep,
+};
+pub use text::{Part, Text};

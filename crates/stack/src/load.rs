@@ -1,0 +1,78 @@
+//! From the user's files to a [`Shape`], without touching one: the caller supplies bytes until none is missing.
+
+use std::collections::BTreeMap;
+
+use diag::Diagnostic;
+
+use crate::{materials::Materials, shape::Shape};
+
+/// What a person asked for on the command line: which files, which shape, which environment.
+#[derive(Debug, Clone, Default)]
+pub struct Request {
+    /// `-f`, in order; empty: the shape's `files`, else `compose.yaml` and its override as Compose finds them.
+    pub files: Vec<String>,
+    /// `--project-directory`, or the working directory; absolute.
+    pub directory: String,
+    /// `-p`.
+    pub project_name: Option<String>,
+    /// `--env-file`, in order.
+    pub env_files: Vec<String>,
+    /// `--profile`.
+    pub profiles: Vec<String>,
+    /// `--shape`.
+    pub shape: Option<String>,
+    /// The shell's environment.
+    pub environment: BTreeMap<String, String>,
+    /// Key of the keyed hashes; made once per state directory.
+    pub fingerprint_key: [u8; 32],
+}
+
+/// What the caller found at a path that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// A file and its mode bits.
+    File {
+        /// Its bytes.
+        bytes: Vec<u8>,
+        /// Mode bits.
+        mode: u32,
+    },
+    /// A directory: every file below it, relative path to bytes and mode, when it is at most 200 files and 4 MiB.
+    Directory(BTreeMap<String, (Vec<u8>, u32)>),
+    /// A directory too large to read: its content is not part of a service's identity.
+    LargeDirectory,
+    /// Nothing is there.
+    Missing,
+    /// Something is there and cannot be read, with the reason.
+    Unreadable(String),
+}
+
+/// Everything read so far, by absolute path.
+pub type Files = BTreeMap<String, Found>;
+
+/// What reading came to.
+#[derive(Debug)]
+pub enum Load {
+    /// These absolute paths are needed before it can go on.
+    Needs(Vec<String>),
+    /// All there is to know. `shape` is what was understood even where `diagnostics` holds errors; it is `None`
+    /// when no service could be made out.
+    Done(Box<Loaded>),
+}
+
+/// A stack that was read.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What was understood.
+    pub shape: Option<Shape>,
+    /// The bytes behind its references.
+    pub materials: Materials,
+    /// Everything there is to say, in file order.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The canonical tree, as `docker compose config --format json` would print it, secrets as references.
+    pub canonical: serde_json::Value,
+    /// Shapes declared in `seaworthy.toml`, in order.
+    pub shapes: Vec<String>,
+    /// Where each service, and each key below it, stands: JSON pointer (`/services/db/ports/0`) to place.
+    pub places: BTreeMap<String, diag::Place>,
+}

@@ -1,0 +1,1 @@
+//! A modelled host, fault sweeps, and the scenario runner.
