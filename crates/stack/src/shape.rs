@@ -493,6 +493,9 @@ pub struct Transit {
     pub credential: SecretName,
     /// The volume of its data: removed with the store, restored from its snapshot.
     pub volume: Option<VolumeKey>,
+    /// Root token of a store that runs in development mode, and so is never initialised by us. Refused in
+    /// production; not a secret, because such a store protects nothing.
+    pub dev_token: Option<String>,
 }
 
 /// `[backup]`.
