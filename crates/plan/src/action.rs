@@ -47,10 +47,10 @@ pub enum Action {
     WriteRelease {
         /// Its number.
         number: u64,
+        /// The shape it holds.
+        shape: Box<Shape>,
         /// Secret versions it uses.
         secrets: BTreeMap<SecretName, u32>,
-        /// Identity of each service in it.
-        identities: BTreeMap<ServiceName, String>,
     },
     /// Point `current` at a release; `None` removes the name.
     PointCurrent {

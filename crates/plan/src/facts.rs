@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use stack::{EngineKind, SecretName, ServiceName};
+use stack::{EngineKind, SecretName, ServiceName, Shape};
 
 /// What a survey of one host saw of one stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -134,8 +134,10 @@ pub struct ReleaseSeen {
     pub number: u64,
     /// When it was written.
     pub written_at: jiff::Timestamp,
-    /// Identity of each service in it.
-    pub identities: BTreeMap<ServiceName, String>,
+    /// The shape it holds.
+    pub shape: Box<Shape>,
+    /// Secret versions it uses.
+    pub secrets: BTreeMap<SecretName, u32>,
 }
 
 /// A secret in the sealed store.

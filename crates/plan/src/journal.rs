@@ -135,6 +135,11 @@ pub enum Output {
     None,
     /// It was so already.
     Unchanged,
+    /// Housekeeping that failed and was left for the next run.
+    Left {
+        /// Why.
+        because: String,
+    },
     /// An image is there.
     Image {
         /// Its id.

@@ -79,6 +79,8 @@ pub struct Step {
     pub undo: Vec<Action>,
     /// From this step on people may notice.
     pub impact: bool,
+    /// Housekeeping after everything is proven: its failure is told and takes nothing back.
+    pub forgiving: bool,
     /// What data this step can destroy, when it can: the runner refuses it unless `Plan::permits` names it.
     pub destroys: Option<String>,
 }
