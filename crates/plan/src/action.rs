@@ -4,7 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use stack::{
-    ContentId, FileSource, Probe, SecretKind, SecretName, Service, ServiceName, StackName, State, Transit,
+    ContentId, FileSource, Probe, SecretKind, SecretName, Service, ServiceName, Shape, StackName, State,
+    Transit,
 };
 
 use crate::set::SetId;
@@ -140,6 +141,11 @@ pub enum Action {
     WriteEvidence {
         /// The set it proves.
         set: SetId,
+    },
+    /// Forget what is kept of a project that was a throwaway: its secrets and releases.
+    Forget {
+        /// The project.
+        project: StackName,
     },
     /// Wait for a person.
     Person {

@@ -102,8 +102,10 @@ pub struct Plan {
     pub schema: String,
     /// What was asked for.
     pub verb: Verb,
-    /// The stack acted on.
+    /// The stack whose run this is.
     pub stack: StackName,
+    /// The project whose containers it touches: another one for a drill, or a restore beside the live stack.
+    pub project: StackName,
     /// The shape it was planned from.
     pub shape: String,
     /// When it was made.

@@ -6,6 +6,7 @@
 mod load;
 mod materials;
 mod names;
+mod project;
 mod shape;
 mod text;
 

@@ -1,0 +1,231 @@
+//! The part of a plan that puts containers in place: shared by deploy, rollback, bootstrap, restore and drill.
+//!
+//! A service is replaced stop-first:
+//!
+//! ```text
+//!   create NAME-next      nobody notices              undo: remove NAME-next
+//!   stop   NAME           — impact starts here —      undo: resume NAME
+//!   rename NAME  NAME-was                             undo: rename NAME-was NAME
+//!   rename NAME-next NAME                             undo: rename NAME NAME-next
+//!   start  NAME                                       undo: stop NAME, rename NAME STACK-SERVICE-N-failed
+//!   probe  NAME
+//! ```
+//!
+//! so that an unwinding ends with the very container that ran before, and keeps the failed one to look at.
+
+use std::collections::BTreeSet;
+
+use stack::{Condition, Probe, ProbeRole, ServiceName, Shape};
+
+use crate::{
+    Action, Container, Effect, Facts, KeyStep,
+    desired::{self, Versions},
+    steps::Steps,
+};
+
+/// How containers are put in place.
+pub(crate) struct Placing<'a> {
+    pub(crate) shape: &'a Shape,
+    pub(crate) facts: &'a Facts,
+    pub(crate) versions: &'a Versions,
+    pub(crate) release: u64,
+    pub(crate) state_dir: &'a str,
+    /// Volumes made by this run are removed when it is taken back: true only where they were absent on purpose
+    /// (restore, drill).
+    pub(crate) volumes_are_ours: bool,
+}
+
+/// A service that will be made or replaced, and why.
+pub(crate) struct Change {
+    pub(crate) container: Container,
+    pub(crate) because: Vec<String>,
+    /// Name of the container it replaces.
+    pub(crate) replaces: Option<String>,
+}
+
+impl Placing<'_> {
+    /// What `service` should be.
+    pub(crate) fn wanted(&self, service: &ServiceName) -> Container {
+        desired::container(self.shape, service, self.versions, self.release, self.state_dir)
+    }
+
+    /// Images, networks and volumes that `services` need and that are not there.
+    pub(crate) fn prepare(&self, steps: &mut Steps, services: &[ServiceName]) {
+        let cause = |service: &ServiceName| vec![format!("{service} needs it")];
+        let mut seen = BTreeSet::new();
+        for name in services {
+            let service = &self.shape.services[name];
+            let always = service.pull_policy == stack::PullPolicy::Always;
+            let there = self.facts.images.contains_key(&service.image) && !always;
+            if !service.image.is_empty() && !there && seen.insert(service.image.clone()) {
+                let effect = Effect::EnsureImage { image: service.image.clone(), always };
+                steps.engine("pull", &service.image, effect, &cause(name));
+            }
+        }
+        for name in services {
+            for key in self.shape.services[name].networks.keys() {
+                let network = desired::network(self.shape, key);
+                let known =
+                    self.facts.networks.contains_key(&network.name) || self.shape.networks[key].external;
+                if !known && seen.insert(format!("network {}", network.name)) {
+                    let name_of = network.name.clone();
+                    let remove = Effect::RemoveNetwork { name: name_of.clone() };
+                    steps
+                        .engine("network", &name_of, Effect::EnsureNetwork { network }, &cause(name))
+                        .undone_by_effect(remove);
+                }
+            }
+        }
+        for name in services {
+            for mount in &self.shape.services[name].mounts {
+                let stack::MountSource::Volume { volume: key } = &mount.source else { continue };
+                let volume = desired::volume(self.shape, key);
+                let known = self.facts.volumes.contains_key(&volume.name) || self.shape.volumes[key].external;
+                if !known && seen.insert(format!("volume {}", volume.name)) {
+                    let name_of = volume.name.clone();
+                    let step =
+                        steps.engine("volume", &name_of, Effect::EnsureVolume { volume }, &cause(name));
+                    if self.volumes_are_ours {
+                        step.undone_by_effect(Effect::RemoveVolume { name: name_of });
+                    }
+                }
+            }
+        }
+    }
+
+    /// Makes or replaces one container and starts it; nothing is asked of it yet.
+    pub(crate) fn place(&self, steps: &mut Steps, change: &Change) {
+        let service = change.container.service.to_string();
+        let name = change.container.name.clone();
+        let next = format!("{name}-next");
+        let mut container = change.container.clone();
+        let made_as = if change.replaces.is_some() { next.clone() } else { name.clone() };
+        container.name.clone_from(&made_as);
+        let create = Effect::Create { container: Box::new(container) };
+        steps
+            .engine("create", &service, create, &change.because)
+            .undone_by_effect(Effect::Remove { container: made_as.clone() });
+        if let Some(old) = &change.replaces {
+            self.set_aside(steps, &service, old, &name, &change.because);
+            let (from, to) = (next, name.clone());
+            let back = Effect::Rename { from: to.clone(), to: from.clone() };
+            steps
+                .engine("name", &service, Effect::Rename { from, to }, &change.because)
+                .undone_by_effect(back);
+        }
+        let failed = format!("{}-{service}-{}-failed", self.shape.stack, self.release);
+        let undo = [
+            Effect::Stop { container: name.clone(), grace: None },
+            Effect::Rename { from: name.clone(), to: failed },
+        ];
+        let start = Effect::Start { container: name };
+        steps
+            .engine("start", &service, start, &change.because)
+            .undone_by(undo.map(|effect| Action::Engine { effect }));
+    }
+
+    /// Stops the old container and gives it the name under which it waits to be taken back or removed.
+    fn set_aside(&self, steps: &mut Steps, service: &str, old: &str, name: &str, because: &[String]) {
+        let restart = self
+            .facts
+            .current
+            .and_then(|current| self.facts.releases.iter().find(|release| release.number == current))
+            .and_then(|release| release.shape.services.get(&ServiceName::from(service)))
+            .map_or_else(|| self.shape.services[&ServiceName::from(service)].restart, |was| was.restart);
+        let resume = Effect::Resume { container: old.to_owned(), restart };
+        steps
+            .engine("stop", service, Effect::Stop { container: old.to_owned(), grace: None }, because)
+            .undone_by_effect(resume)
+            .with_impact();
+        let was = format!("{name}-was");
+        let back = Effect::Rename { from: was.clone(), to: old.to_owned() };
+        steps
+            .engine("keep", service, Effect::Rename { from: old.to_owned(), to: was }, because)
+            .undone_by_effect(back);
+    }
+
+    /// Starts a container that is there and should run.
+    pub(crate) fn start(&self, steps: &mut Steps, container: &Container, because: &[String]) {
+        let undo = Effect::Stop { container: container.name.clone(), grace: None };
+        steps
+            .engine(
+                "start",
+                container.service.as_str(),
+                Effect::Start { container: container.name.clone() },
+                because,
+            )
+            .undone_by_effect(undo);
+    }
+
+    /// Waits until a service that was just started is what those after it need: unsealed, ready, or ended.
+    pub(crate) fn await_ready(&self, steps: &mut Steps, container: &Container, because: &[String]) {
+        let service = &container.service;
+        let deadline = self.shape.timeout;
+        if let Some((store, transit)) = self.shape.key_store().filter(|(store, _)| *store == service) {
+            for step in [KeyStep::AwaitApi { deadline }, KeyStep::Unseal] {
+                let kind = if matches!(step, KeyStep::Unseal) { "unseal" } else { "api" };
+                let action = Action::Keys {
+                    service: store.clone(),
+                    container: container.name.clone(),
+                    transit: transit.clone(),
+                    step,
+                };
+                steps.add(kind, store.as_str(), action, &["a key store starts sealed".to_owned()]);
+            }
+        }
+        if self.runs_once(service) {
+            let action = Action::AwaitExit { container: container.name.clone(), deadline };
+            steps.add("wait", service.as_str(), action, because);
+        } else {
+            let action = Action::Probe {
+                service: service.clone(),
+                container: container.name.clone(),
+                probes: gate_probes(&container.settings.probes),
+                deadline,
+            };
+            steps.add("probe", service.as_str(), action, because);
+        }
+    }
+
+    /// True for a service that others wait for until it has ended.
+    pub(crate) fn runs_once(&self, service: &ServiceName) -> bool {
+        self.shape.services.values().any(|other| {
+            other
+                .depends_on
+                .get(service)
+                .is_some_and(|on| on.condition == Condition::ServiceCompletedSuccessfully)
+        })
+    }
+
+    /// The watch over a whole release: all its services that keep running.
+    pub(crate) fn watch(&self, steps: &mut Steps) {
+        let subjects: Vec<_> = self
+            .shape
+            .services
+            .iter()
+            .filter(|(name, _)| !self.runs_once(name))
+            .map(|(name, service)| {
+                (name.clone(), self.shape.container_name(name), gate_probes(&service.probes))
+            })
+            .collect();
+        let lasting = self.shape.min_healthy;
+        let because = format!("a release is good once it was healthy for {}", seconds(lasting));
+        let subject = format!("{} services", subjects.len());
+        steps.add("watch", &subject, Action::Watch { subjects, lasting }, &[because]);
+    }
+}
+
+/// Probes that gate a start: startup first, then ready; live ones are for later.
+pub(crate) fn gate_probes(probes: &[Probe]) -> Vec<Probe> {
+    let of = |role: ProbeRole| probes.iter().filter(move |probe| probe.role == role).cloned();
+    of(ProbeRole::Startup).chain(of(ProbeRole::Ready)).collect()
+}
+
+/// A duration as a person reads it.
+pub(crate) fn seconds(duration: std::time::Duration) -> String {
+    if duration.subsec_millis() == 0 {
+        format!("{} s", duration.as_secs())
+    } else {
+        format!("{:.1} s", duration.as_secs_f64())
+    }
+}
