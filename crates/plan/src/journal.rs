@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Plan, StepId,
+    Plan, Step, StepId,
     set::{Canary, KeyList, Manifest, Object},
 };
 
@@ -204,6 +204,19 @@ pub struct ProbeSeen {
     pub saw: String,
 }
 
+/// What comes next in a run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Next<'p> {
+    /// Do this step; when it was interrupted, again.
+    Do(&'p Step),
+    /// Take this step back.
+    TakeBack(&'p Step),
+    /// Write down how it ended.
+    End(Outcome),
+    /// Nothing: it is over.
+    Over,
+}
+
 /// What each finished step put out.
 pub type Outputs = BTreeMap<StepId, Output>;
 
@@ -323,26 +336,31 @@ impl Progress {
         Ok(())
     }
 
-    /// The step to do next; `None` when all are done or the run is being taken back.
-    pub fn next_step<'p>(&self, plan: &'p Plan) -> Option<&'p crate::Step> {
-        if self.unwinding.is_some() || self.outcome.is_some() {
-            return None;
+    /// What comes next. An unwinding begins with the step that failed or was interrupted, because it may have half
+    /// happened, and goes on with the finished ones, newest first.
+    pub fn next<'p>(&self, plan: &'p Plan) -> Next<'p> {
+        if self.outcome.is_some() {
+            return Next::Over;
         }
-        plan.steps.iter().find(|step| !self.done.contains_key(&step.id))
-    }
-
-    /// The step to take back next: the one that failed or was interrupted first, because it may have half
-    /// happened, then the finished ones, newest first.
-    pub fn next_undo<'p>(&self, plan: &'p Plan) -> Option<&'p StepId> {
-        self.unwinding.as_ref()?;
-        let touched = |step: &StepId| self.done.contains_key(step) || self.times.contains_key(step);
-        plan.steps.iter().rev().map(|step| &step.id).find(|step| touched(step) && !self.undone.contains(step))
+        let Some((step, because)) = &self.unwinding else {
+            let next = plan.steps.iter().find(|step| !self.done.contains_key(&step.id));
+            return next.map_or(Next::End(Outcome::Applied), Next::Do);
+        };
+        let touched = |step: &&Step| self.times.contains_key(&step.id) && !self.undone.contains(&step.id);
+        match plan.steps.iter().rev().find(touched) {
+            Some(step) => Next::TakeBack(step),
+            None => Next::End(Outcome::Undone { step: step.clone(), because: because.clone() }),
+        }
     }
 
     fn may_start(&self, plan: &Plan, step: &StepId) -> bool {
         let free = self.running.as_ref().is_none_or(|running| running == step);
-        let here = self.next_step(plan).is_some_and(|next| next.id == *step);
+        let here = matches!(self.next(plan), Next::Do(next) if next.id == *step);
         free && here
+    }
+
+    fn is_next_back(&self, plan: &Plan, step: &StepId) -> bool {
+        matches!(self.next(plan), Next::TakeBack(next) if next.id == *step)
     }
 
     fn ended(&mut self, step: &StepId, at: jiff::Timestamp) {

@@ -25,8 +25,8 @@ pub use facts::{
     ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen, SecretSeen,
     SetSeen, VolumeSeen,
 };
-pub use journal::{Entry, JournalError, Outcome, Output, Outputs, ProbeSeen, Progress};
+pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress};
 pub use lint::lint;
-pub use plan::{Interrupted, Plan, Step, StepId, Verb};
+pub use plan::{Interrupted, PLAN_SCHEMA, Plan, Step, StepId, Verb};
 pub use policy::Policy;
 pub use restore::{SetContents, destroy, drill, drill_shape, restore, restored_shape};

@@ -39,10 +39,6 @@ impl Steps {
         self.add(kind, subject, Action::Engine { effect }, because)
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.steps.is_empty()
-    }
-
     pub(crate) fn finish(self) -> Vec<Step> {
         self.steps
     }
