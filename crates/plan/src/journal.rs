@@ -322,13 +322,8 @@ impl Progress {
             Entry::Abandoned { because, .. } if !unwinding => {
                 self.unwinding = Some((None, vec![because.clone()]));
             }
-            Entry::Undoing { step, .. }
-                if unwinding && self.next_undo(plan).is_some_and(|next| next == step) => {}
-            Entry::Undone { step, .. }
-                if unwinding && self.next_undo(plan).is_some_and(|next| next == step) =>
-            {
-                self.undone.push(step.clone());
-            }
+            Entry::Undoing { step, .. } if self.is_next_back(plan, step) => {}
+            Entry::Undone { step, .. } if self.is_next_back(plan, step) => self.undone.push(step.clone()),
             Entry::UndoFailed { step, .. } if unwinding && !self.undone.contains(step) => {}
             Entry::Ended { outcome, .. } => self.outcome = Some(outcome.clone()),
             _ => return Err(impossible),
