@@ -8,6 +8,7 @@
 mod durable;
 mod generate;
 mod keyring;
+pub mod keystore;
 mod seal;
 mod secret;
 mod store;
