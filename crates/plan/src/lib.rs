@@ -14,6 +14,7 @@ mod policy;
 mod restore;
 pub mod set;
 mod steps;
+mod validate;
 
 pub use action::{
     Action, Container, Delivered, Effect, KeyStep, NetworkSpec, ResolvedMount, RestorePart, VolumeSpec,
@@ -30,3 +31,4 @@ pub use lint::lint;
 pub use plan::{Interrupted, PLAN_SCHEMA, Plan, Step, StepId, Verb};
 pub use policy::Policy;
 pub use restore::{SetContents, destroy, drill, drill_shape, restore, restored_shape};
+pub use validate::{ClosedPort, MustAnswer, MustNot, Questions, questions};

@@ -1,0 +1,200 @@
+//! What must answer on a live stack, **and what must not**: the questions `validate` asks, decided before one is asked.
+
+use std::collections::BTreeSet;
+
+use diag::Diagnostic;
+use serde::{Deserialize, Serialize};
+use stack::{EngineKind, Probe, ProbeKind, Service, ServiceName, Shape, StateKind};
+
+use crate::{Facts, Phase, place::gate_probes};
+
+/// All questions, and what the survey alone already tells.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Questions {
+    /// Services that must answer their probes.
+    pub must_answer: Vec<MustAnswer>,
+    /// Connections that must not come about.
+    pub must_not: Vec<MustNot>,
+    /// Host ports on which nobody but the declared service may answer.
+    pub closed_ports: Vec<ClosedPort>,
+    /// What differs from the shape without asking anybody.
+    pub drift: Vec<Diagnostic>,
+    /// What is not asked, and why.
+    pub not_asked: Vec<String>,
+}
+
+/// A service that must answer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MustAnswer {
+    /// The service.
+    pub service: ServiceName,
+    /// Its container.
+    pub container: String,
+    /// What it is asked.
+    pub probes: Vec<Probe>,
+}
+
+/// A connection that must not come about: asked from inside a network that the service is not in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MustNot {
+    /// Engine name of the network it is asked from.
+    pub from: String,
+    /// The service.
+    pub service: ServiceName,
+    /// Its container.
+    pub container: String,
+    /// The port.
+    pub port: u16,
+}
+
+/// A port of a service that is not published: no host address may answer there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClosedPort {
+    /// The service.
+    pub service: ServiceName,
+    /// The port.
+    pub port: u16,
+}
+
+/// Decides what `validate` asks.
+pub fn questions(shape: &Shape, facts: &Facts) -> Questions {
+    let mut asked = Questions {
+        must_answer: Vec::new(),
+        must_not: Vec::new(),
+        closed_ports: Vec::new(),
+        drift: drift(shape, facts),
+        not_asked: Vec::new(),
+    };
+    for (name, service) in &shape.services {
+        let container = shape.container_name(name);
+        let ended = facts.containers.iter().any(|seen| {
+            seen.name == container
+                && matches!(seen.phase, Phase::Exited { code: 0 })
+                && runs_once(shape, name)
+        });
+        if !ended {
+            asked.must_answer.push(MustAnswer {
+                service: name.clone(),
+                container,
+                probes: gate_probes(&service.probes),
+            });
+        }
+    }
+    if facts.host.engine == EngineKind::Process {
+        asked.not_asked.push("isolation: the process engine isolates nothing".to_owned());
+        return asked;
+    }
+    let published: BTreeSet<u16> = published_ports(shape).map(|(_, published, _)| published).collect();
+    for (name, service) in &shape.services {
+        for port in ports_of(shape, name, service) {
+            let elsewhere = shape.networks.keys().filter(|key| !service.networks.contains_key(*key));
+            asked.must_not.extend(elsewhere.map(|key| MustNot {
+                from: shape.network_name(key),
+                service: name.clone(),
+                container: shape.container_name(name),
+                port,
+            }));
+            let is_published = service.ports.iter().any(|published| published.target == port);
+            if !is_published && !published.contains(&port) {
+                asked.closed_ports.push(ClosedPort { service: name.clone(), port });
+            }
+        }
+    }
+    asked
+}
+
+fn runs_once(shape: &Shape, service: &ServiceName) -> bool {
+    let once = stack::Condition::ServiceCompletedSuccessfully;
+    shape.services.values().any(|other| other.depends_on.get(service).is_some_and(|on| on.condition == once))
+}
+
+/// Ports a service is known to listen on.
+fn ports_of(shape: &Shape, name: &ServiceName, service: &Service) -> BTreeSet<u16> {
+    let mut ports: BTreeSet<u16> = service.expose.iter().copied().collect();
+    ports.extend(service.ports.iter().map(|port| port.target));
+    ports.extend(
+        service
+            .probes
+            .iter()
+            .filter(|probe| !matches!(probe.kind, ProbeKind::Exec { .. }))
+            .filter_map(|probe| probe.port),
+    );
+    match shape.states.get(name).map(|state| &state.kind) {
+        Some(StateKind::Postgres { .. }) => {
+            ports.insert(5432);
+        }
+        Some(StateKind::Transit(transit)) => {
+            ports.insert(transit.port);
+        }
+        _ => {}
+    }
+    ports
+}
+
+fn published_ports(shape: &Shape) -> impl Iterator<Item = (&ServiceName, u16, u16)> {
+    shape.services.iter().flat_map(|(name, service)| {
+        service.ports.iter().filter_map(move |port| Some((name, port.published?, port.target)))
+    })
+}
+
+/// What differs from the shape in the survey alone: containers, networks, published ports.
+fn drift(shape: &Shape, facts: &Facts) -> Vec<Diagnostic> {
+    let mut said = Vec::new();
+    for (name, service) in &shape.services {
+        let container = shape.container_name(name);
+        let Some(seen) = facts.containers.iter().find(|seen| seen.name == container) else {
+            said.push(
+                Diagnostic::error("not-running", format!("`{name}` has no container"))
+                    .hint("seaworthy deploy"),
+            );
+            continue;
+        };
+        if facts.host.engine == EngineKind::Process {
+            continue;
+        }
+        let wanted: BTreeSet<String> = service.networks.keys().map(|key| shape.network_name(key)).collect();
+        let attached: BTreeSet<String> = seen.networks.iter().cloned().collect();
+        if let Some(extra) = attached.difference(&wanted).next().filter(|_| service.network_mode.is_none()) {
+            said.push(
+                Diagnostic::error(
+                    "attached-elsewhere",
+                    format!("`{name}` is attached to `{extra}`, and its file does not say so"),
+                )
+                .hint(format!("docker network disconnect {extra} {container}")),
+            );
+        }
+        if let Some(missing) = wanted.difference(&attached).next() {
+            said.push(
+                Diagnostic::error(
+                    "detached",
+                    format!("`{name}` is not attached to `{missing}`, and its file says so"),
+                )
+                .hint("seaworthy deploy"),
+            );
+        }
+        for (address, published, target) in &seen.ports {
+            let declared = service
+                .ports
+                .iter()
+                .any(|port| port.target == *target && port.published.is_none_or(|port| port == *published));
+            if !declared {
+                said.push(
+                    Diagnostic::error("published-undeclared", format!("`{name}` publishes {address}:{published} → {target}, and its file does not say so"))
+                        .hint("seaworthy deploy"),
+                );
+            }
+        }
+    }
+    for (name, published, _) in published_ports(shape) {
+        if shape.publishes.as_ref().is_some_and(|allowed| !allowed.contains(&published)) {
+            said.push(Diagnostic::error(
+                "published-undeclared",
+                format!(
+                    "`{name}` publishes {published}, which `publishes` of shape `{}` does not list",
+                    shape.name
+                ),
+            ));
+        }
+    }
+    said
+}
