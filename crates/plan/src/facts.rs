@@ -72,6 +72,9 @@ pub struct ContainerSeen {
     pub state_dir: Option<String>,
     /// Networks it is attached to, by engine name.
     pub networks: Vec<String>,
+    /// Its addresses in them.
+    #[serde(default)]
+    pub addresses: Vec<String>,
     /// Published `(address, host port, container port)`.
     pub ports: Vec<(String, u16, u16)>,
 }
