@@ -1,0 +1,228 @@
+//! The Docker Engine, spoken to over its API, 1.41 and later.
+//!
+//! Names and labels are Compose's, as the plan gives them, so that `docker compose ps|logs|exec` work on our stacks.
+
+mod container;
+mod create;
+mod effects;
+mod exec;
+mod fail;
+mod files;
+mod image;
+mod lifecycle;
+mod observe;
+mod owner;
+mod ports;
+mod reach;
+mod self_image;
+mod side;
+mod streams;
+
+use std::path::{Path, PathBuf};
+
+use async_trait::async_trait;
+use bollard::ClientVersion;
+use plan::{Effect, Output};
+use stack::EngineKind;
+use tokio::{net::UnixStream, sync::OnceCell};
+
+use crate::{
+    Contents, Engine, EngineError, ExecRequest, LogRequest, Observed, Running, Scope, SideJob, Stream,
+    Trouble,
+};
+use fail::{connection_trouble, fail};
+
+/// Where the engine listens unless `DOCKER_HOST` says otherwise.
+const SOCKET: &str = "/var/run/docker.sock";
+
+/// The oldest API that has everything used here: that of Docker 20.10.
+const OLDEST_API: (usize, usize) = (1, 41);
+
+/// How long the engine may take to begin an answer. Stopping a container adds its grace time.
+const ANSWER_SECS: u64 = 120;
+
+/// The Docker Engine of this machine, or the one that `DOCKER_HOST` names.
+#[derive(Debug)]
+pub struct Docker {
+    client: bollard::Docker,
+    /// It runs on this machine: its containers' addresses can be dialled, its directories looked at.
+    local: bool,
+    /// What the side container's image is made of.
+    executable: PathBuf,
+    side_image: OnceCell<String>,
+    /// Set once what dead runs left behind was removed.
+    swept: OnceCell<()>,
+}
+
+impl Docker {
+    /// Connects to the engine that `DOCKER_HOST` names, else to `/var/run/docker.sock`.
+    ///
+    /// # Errors
+    /// [`Trouble::Absent`] when nobody answers, [`Trouble::Denied`] when the socket may not be opened,
+    /// [`Trouble::Unsupported`] when its API is older than 1.41 or the address is of a kind we do not speak.
+    pub async fn connect() -> Result<Self, EngineError> {
+        Self::connect_to(&std::env::var("DOCKER_HOST").unwrap_or_default()).await
+    }
+
+    /// Connects to the engine at `host`, written as in `DOCKER_HOST`; empty: the usual socket.
+    ///
+    /// # Errors
+    /// As [`Docker::connect`].
+    pub async fn connect_to(host: &str) -> Result<Self, EngineError> {
+        let (client, local) = client(host).await?;
+        let doing = "ask the Docker Engine for its API version";
+        let client =
+            client.negotiate_version().await.map_err(|error| explain_connection(fail(doing)(error)))?;
+        let ClientVersion { major_version, minor_version } = client.client_version();
+        if (major_version, minor_version) < OLDEST_API {
+            return Err(EngineError::new(
+                Trouble::Unsupported,
+                format!("use a Docker Engine of API {major_version}.{minor_version}"),
+            )
+            .hint("Docker 20.10 (API 1.41) or later is needed"));
+        }
+        let executable = PathBuf::from("/proc/self/exe");
+        Ok(Self { client, local, executable, side_image: OnceCell::new(), swept: OnceCell::new() })
+    }
+
+    /// The same engine, with side containers made of another executable than the running one.
+    #[must_use]
+    pub fn with_executable(mut self, path: impl Into<PathBuf>) -> Self {
+        self.executable = path.into();
+        self.side_image = OnceCell::new();
+        self
+    }
+
+    /// Makes sure that there is an image `repository:HASH` made of this very binary and the libraries it needs, and
+    /// gives its reference. Its entrypoint is the binary; `/tmp`, root and user 1000 are there; `extra` are further
+    /// files as path, bytes and mode.
+    ///
+    /// # Errors
+    /// When the binary cannot be read or the engine does not take the image.
+    pub async fn ensure_self_image(
+        &self,
+        repository: &str,
+        extra: &[(&str, &[u8], u32)],
+    ) -> Result<String, EngineError> {
+        self_image::ensure(&self.client, &self.executable, repository, extra).await
+    }
+}
+
+#[async_trait]
+impl Engine for Docker {
+    fn kind(&self) -> EngineKind {
+        EngineKind::Docker
+    }
+
+    async fn observe(&self, scope: &Scope) -> Result<Observed, EngineError> {
+        self.observe_scope(scope).await
+    }
+
+    async fn apply(&self, effect: &Effect, contents: &dyn Contents) -> Result<Output, EngineError> {
+        self.sweep_side_containers().await;
+        self.apply_effect(effect, contents).await
+    }
+
+    async fn reach(&self, container: &str, port: u16) -> Result<Box<dyn Stream>, EngineError> {
+        self.reach_port(container, port).await
+    }
+
+    async fn exec(&self, container: &str, request: &ExecRequest) -> Result<Running, EngineError> {
+        self.exec_command(container, request).await
+    }
+
+    async fn side(&self, job: &SideJob) -> Result<Running, EngineError> {
+        self.sweep_side_containers().await;
+        self.run_side(job).await
+    }
+
+    async fn logs(
+        &self,
+        container: &str,
+        request: &LogRequest,
+    ) -> Result<tokio::sync::mpsc::Receiver<String>, EngineError> {
+        self.log_lines(container, request).await
+    }
+}
+
+/// A client for `host`, and whether the engine is on this machine.
+async fn client(host: &str) -> Result<(bollard::Docker, bool), EngineError> {
+    let version = bollard::API_DEFAULT_VERSION;
+    if let Some(address) = host.strip_prefix("tcp://").or_else(|| host.strip_prefix("http://")) {
+        let client = bollard::Docker::connect_with_http(address, ANSWER_SECS, version);
+        return Ok((client.map_err(fail(format!("use the Docker Engine at `{host}`")))?, false));
+    }
+    let path = match host.strip_prefix("unix://") {
+        Some(path) => path,
+        None if host.is_empty() => SOCKET,
+        None => {
+            return Err(EngineError::new(Trouble::Unsupported, format!("use the Docker Engine at `{host}`"))
+                .hint("DOCKER_HOST may be unix://PATH or tcp://HOST:PORT"));
+        }
+    };
+    knock(Path::new(path)).await?;
+    let client = bollard::Docker::connect_with_unix(path, ANSWER_SECS, version);
+    Ok((client.map_err(fail(format!("use the socket `{path}`")))?, true))
+}
+
+/// Opens the socket once: the one place where "absent" and "denied" can be told apart for certain.
+async fn knock(socket: &Path) -> Result<(), EngineError> {
+    match UnixStream::connect(socket).await {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let doing = format!("connect to the Docker Engine at `{}`", socket.display());
+            Err(explain_connection(EngineError::new(connection_trouble(error.kind()), doing).because(error)))
+        }
+    }
+}
+
+/// Adds what a person can do about an engine that does not answer or does not let us in.
+fn explain_connection(error: EngineError) -> EngineError {
+    match error.trouble {
+        Trouble::Absent | Trouble::Lost => {
+            error.hint("start the Docker Engine, or run without one: `--engine process`")
+        }
+        Trouble::Denied => error.hint(
+            "run as root, or add yourself to the `docker` group and log in again (that group is as powerful as root)",
+        ),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_engine_that_is_not_there_is_absent_and_the_hint_names_the_other_engine() {
+        let error = Docker::connect_to("unix:///nonexistent/docker.sock").await.unwrap_err();
+        assert_eq!(error.trouble, Trouble::Absent);
+        assert!(error.hint.unwrap().contains("--engine process"));
+    }
+
+    #[tokio::test]
+    async fn a_socket_nobody_listens_on_is_absent_too() {
+        let path = std::env::temp_dir().join(format!("swt-host-docker-{}.sock", std::process::id()));
+        let _ = std::fs::remove_file(&path);
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let error = Docker::connect_to(&format!("unix://{}", path.display())).await.unwrap_err();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(error.trouble, Trouble::Absent);
+    }
+
+    #[test]
+    fn a_socket_we_may_not_open_is_denied_and_the_hint_names_the_group() {
+        let error = explain_connection(EngineError::new(
+            connection_trouble(std::io::ErrorKind::PermissionDenied),
+            "connect to the Docker Engine",
+        ));
+        assert_eq!(error.trouble, Trouble::Denied);
+        assert!(error.hint.unwrap().contains("`docker` group"));
+    }
+
+    #[tokio::test]
+    async fn an_address_of_a_kind_we_do_not_speak_is_unsupported() {
+        let error = Docker::connect_to("npipe://./pipe/docker").await.unwrap_err();
+        assert_eq!(error.trouble, Trouble::Unsupported);
+    }
+}

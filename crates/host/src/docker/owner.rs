@@ -1,0 +1,74 @@
+//! Whose a container, network or volume is: the label that decides what may be touched.
+
+use std::collections::HashMap;
+
+use bollard::models::ContainerInspectResponse;
+
+use super::{
+    Docker,
+    fail::{fail, found},
+};
+use crate::{EngineError, Trouble};
+
+/// Compose's label for the project something belongs to.
+pub(super) const PROJECT: &str = "com.docker.compose.project";
+
+/// Our label for what a container was made from.
+pub(super) const IDENTITY: &str = "seaworthy.identity";
+
+/// The project that labels name; empty: nobody's.
+pub(super) fn project_of(labels: Option<&HashMap<String, String>>) -> &str {
+    labels.and_then(|labels| labels.get(PROJECT)).map_or("", String::as_str)
+}
+
+/// The labels of an inspected container.
+pub(super) fn labels_of(container: &ContainerInspectResponse) -> Option<&HashMap<String, String>> {
+    container.config.as_ref()?.labels.as_ref()
+}
+
+/// Refuses to touch what belongs to no stack.
+pub(super) fn refuse_unowned(project: &str, doing: &str) -> Result<(), EngineError> {
+    if !project.is_empty() {
+        return Ok(());
+    }
+    Err(EngineError::new(Trouble::Conflict, doing)
+        .because(format!("it carries no `{PROJECT}` label, so no stack made it"))
+        .hint("what no stack made is never changed or removed; do it by hand if it must be"))
+}
+
+impl Docker {
+    /// The container of exactly this name; the engine would also take the beginning of an id.
+    pub(super) async fn container(
+        &self,
+        name: &str,
+    ) -> Result<Option<ContainerInspectResponse>, EngineError> {
+        let container = found(self.client.inspect_container(name, None).await);
+        let container = container.map_err(fail(format!("inspect container `{name}`")))?;
+        Ok(container
+            .filter(|found| found.name.as_deref().map(|found| found.trim_start_matches('/')) == Some(name)))
+    }
+
+    /// The same, refused when it belongs to no stack.
+    pub(super) async fn owned_container(
+        &self,
+        name: &str,
+        doing: &str,
+    ) -> Result<Option<ContainerInspectResponse>, EngineError> {
+        let container = self.container(name).await?;
+        if let Some(container) = &container {
+            refuse_unowned(project_of(labels_of(container)), doing)?;
+        }
+        Ok(container)
+    }
+
+    /// The same, where it has to be there.
+    pub(super) async fn present_container(
+        &self,
+        name: &str,
+        doing: &str,
+    ) -> Result<ContainerInspectResponse, EngineError> {
+        self.owned_container(name, doing)
+            .await?
+            .ok_or_else(|| EngineError::new(Trouble::NotFound, doing).because("there is no such container"))
+    }
+}
