@@ -4,7 +4,69 @@ use std::collections::BTreeMap;
 
 use diag::Diagnostic;
 
-use crate::{materials::Materials, shape::Shape};
+use crate::{
+    canonical, compose,
+    compose::Compose,
+    discovery,
+    materials::Materials,
+    names::StackName,
+    reading::Reading,
+    settings::{self, Settings},
+    shape::Shape,
+    tree::Node,
+    verify,
+};
+
+/// Reads a stack. Pure: it answers which paths it misses until `files` holds them all.
+///
+/// ```text
+/// seaworthy.toml -> files, variables -> [parse -> interpolate -> normalise] each file -> merge -> Shape
+/// ```
+pub fn load(request: &Request, files: &Files) -> Load {
+    let reading = Reading::new(request, files);
+    match read(&reading) {
+        Some(loaded) if reading.needs().is_empty() => Load::Done(Box::new(loaded)),
+        _ => Load::Needs(reading.needs()),
+    }
+}
+
+/// One pass over what is known. `None`, or paths asked for along the way: not everything is there yet.
+fn read(reading: &Reading<'_>) -> Option<Loaded> {
+    let settings = settings::read(reading)?;
+    let shape = settings.shape(reading);
+    let env_files = match reading.request.env_files.as_slice() {
+        [] => shape.env_files.clone(),
+        given => given.to_vec(),
+    };
+    let mut variables = discovery::variables(reading, &env_files);
+    let files = discovery::files(reading, &shape.files, &variables);
+    if !reading.needs().is_empty() {
+        return None;
+    }
+    settings.declare_secrets(reading, &mut variables);
+    let merged = compose::merged(reading, &files, &variables);
+    if !reading.needs().is_empty() {
+        return None;
+    }
+    let profiles = discovery::profiles(reading, &shape.profiles, &variables);
+    let read = merged.as_ref().map(|file| {
+        let compose = compose::compose(reading, file, &profiles, &variables);
+        verify::verify(reading, file, &compose);
+        let of_file = file.get("name").and_then(Node::scalar).and_then(|name| reading.plain(&name).ok());
+        let name = discovery::name(reading, settings.name(), of_file.as_deref(), &variables);
+        let shape = settings.apply(reading, &shape, compose, StackName::new(name), files, &variables);
+        (canonical::canonical(reading, file, &shape, &profiles), shape)
+    });
+    let (canonical, shape) = read.unzip();
+    Some(Loaded {
+        shape: shape.filter(|shape| !shape.services.is_empty()),
+        materials: reading.materials.take(),
+        diagnostics: reading.diagnostics(),
+        canonical: canonical.unwrap_or_default(),
+        shapes: settings.shapes(),
+        places: merged.map(|file| canonical::places(reading, &file)).unwrap_or_default(),
+    })
+}
 
 /// What a person asked for on the command line: which files, which shape, which environment.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,118 @@
+//! YAML's plain scalars, typed as Go's YAML reader types them, and numbers printed as Go prints them.
+
+use crate::tree::Value;
+
+/// The value of a plain scalar: `0755` is 493, `1_000` is 1000, `yes` stays a string.
+pub(crate) fn resolve(text: &str) -> Value {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
+        "true" | "True" | "TRUE" => return Value::Bool(true),
+        "false" | "False" | "FALSE" => return Value::Bool(false),
+        ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => return Value::Float(f64::INFINITY),
+        "-.inf" | "-.Inf" | "-.INF" => return Value::Float(f64::NEG_INFINITY),
+        ".nan" | ".NaN" | ".NAN" => return Value::Float(f64::NAN),
+        _ => {}
+    }
+    let digit_first =
+        text.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit() || c == '.');
+    if !digit_first {
+        return Value::Text(text.to_owned());
+    }
+    if let Some(value) = integer(text) {
+        return Value::Int(value);
+    }
+    match float(text) {
+        Some(value) => Value::Float(value),
+        None => Value::Text(text.to_owned()),
+    }
+}
+
+fn integer(text: &str) -> Option<i64> {
+    let plain = text.replace('_', "");
+    let (negative, digits) = match plain.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, plain.strip_prefix('+').unwrap_or(&plain)),
+    };
+    let magnitude = |digits: &str, radix| {
+        // A second sign is no number; `from_str_radix` would take one.
+        if digits.starts_with(['+', '-']) { None } else { i64::from_str_radix(digits, radix).ok() }
+    };
+    let value = if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
+        magnitude(hex, 16)?
+    } else if let Some(octal) = digits.strip_prefix("0o").or_else(|| digits.strip_prefix("0O")) {
+        magnitude(octal, 8)?
+    } else if let Some(binary) = digits.strip_prefix("0b").or_else(|| digits.strip_prefix("0B")) {
+        magnitude(binary, 2)?
+    } else if digits.len() > 1 && digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()) {
+        // `08` is no octal number, and so a float to Go.
+        magnitude(digits, 8)?
+    } else {
+        magnitude(digits, 10)?
+    };
+    Some(if negative { -value } else { value })
+}
+
+fn float(text: &str) -> Option<f64> {
+    let plain = text.replace('_', "");
+    let body = plain.strip_prefix(['-', '+']).unwrap_or(&plain);
+    let (mantissa, exponent) = match body.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, Some(exponent.strip_prefix(['-', '+']).unwrap_or(exponent))),
+        None => (body, None),
+    };
+    let digits = |part: &str| part.bytes().all(|b| b.is_ascii_digit());
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let number = digits(whole)
+        && digits(fraction)
+        && !(whole.is_empty() && fraction.is_empty())
+        && exponent.is_none_or(|exponent| !exponent.is_empty() && digits(exponent));
+    if number { plain.parse().ok() } else { None }
+}
+
+/// A float as Go's `%v` prints it: `1.1`, `1e+06`.
+pub(crate) fn go_float(value: f64) -> String {
+    if value.is_nan() {
+        return "NaN".to_owned();
+    }
+    if value.is_infinite() {
+        return if value > 0.0 { "+Inf" } else { "-Inf" }.to_owned();
+    }
+    let scientific = format!("{value:e}");
+    let Some((mantissa, exponent)) = scientific.split_once('e') else { return scientific };
+    let Ok(exponent) = exponent.parse::<i32>() else { return scientific };
+    // Go's shortest form switches to an exponent below 1e-4 and from a million on.
+    if (-4..6).contains(&exponent) {
+        return value.to_string();
+    }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{mantissa}e{sign}{:02}", exponent.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_scalars_are_typed_as_go_types_them() {
+        assert_eq!(resolve("0755"), Value::Int(493));
+        assert_eq!(resolve("1_000"), Value::Int(1000));
+        assert_eq!(resolve("0x10"), Value::Int(16));
+        assert_eq!(resolve("-5"), Value::Int(-5));
+        assert_eq!(resolve("1.10"), Value::Float(1.1));
+        assert_eq!(resolve("yes"), Value::Text("yes".into()));
+        assert_eq!(resolve("8080:80"), Value::Text("8080:80".into()));
+        assert_eq!(resolve("1.2.3"), Value::Text("1.2.3".into()));
+        assert_eq!(resolve("--5"), Value::Text("--5".into()));
+        assert_eq!(resolve("True"), Value::Bool(true));
+        assert_eq!(resolve("~"), Value::Null);
+    }
+
+    #[test]
+    fn floats_are_printed_as_go_prints_them() {
+        assert_eq!(go_float(1.1), "1.1");
+        assert_eq!(go_float(1e6), "1e+06");
+        assert_eq!(go_float(0.5), "0.5");
+        assert_eq!(go_float(0.00001), "1e-05");
+        assert_eq!(go_float(123456.5), "123456.5");
+        assert_eq!(go_float(1234567.5), "1.2345675e+06");
+    }
+}
