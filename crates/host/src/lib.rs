@@ -1,8 +1,20 @@
 //! One machine: container engine, native processes, files, and `reach`, the one way to talk to a service.
 
+mod docker;
 mod engine;
+pub mod files;
+pub mod isolation;
+mod lock;
+pub mod probe;
+pub mod side;
+#[cfg(test)]
+mod testing;
 
+pub use docker::Docker;
 pub use engine::{
     Arg, Contents, ContentsError, Engine, EngineError, ExecRequest, LogRequest, Observed, Running, Scope,
     SideJob, Stream, Trouble,
 };
+pub use lock::{LockError, LockHolder, StackLock};
+pub use probe::{NotReady, ProbeError, Subject};
+pub use side::SideCommand;
