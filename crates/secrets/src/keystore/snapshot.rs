@@ -6,13 +6,14 @@ use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use http_body_util::{BodyExt, BodyStream, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::Frame;
+use stack::Transit;
 use tokio::io::AsyncRead;
 use tokio_util::io::{ReaderStream, StreamReader};
 
 use super::{
     KeyStore, KeyStoreError,
     call::{Call, collect, within},
-    unseal::{UnsealError, unseal},
+    unseal::{UnsealError, enough, unseal},
 };
 use crate::Secret;
 
@@ -75,26 +76,30 @@ impl KeyStore {
 
 /// Brings a snapshot back into a fresh store and unseals it with the shares of the snapshot's day.
 ///
-/// The store is initialised with a throwaway share and token, which nobody learns and which the snapshot replaces.
-/// When this fails half-way the store is of no use: give it an empty volume and begin again.
+/// The store is initialised with throwaway shares and a token, which nobody learns and which the snapshot replaces.
+/// There are as many of them as `transit`, which must be the snapshot's own declaration, says: a real server goes on
+/// counting to the threshold it was initialised with until it is restarted. When this fails half-way, an empty volume
+/// and a second call begin again; when only the shares were wrong, [`unseal`] with the right ones is enough.
 ///
 /// # Errors
 /// Tells apart a store that is not fresh, a snapshot that is refused, and shares that do not fit.
 pub async fn restore(
     store: &KeyStore,
+    transit: &Transit,
     snapshot: impl AsyncRead + Send + 'static,
     shares: &[Secret<String>],
 ) -> Result<(), RestoreError> {
+    enough(shares, transit.threshold)?;
     if store.health().await?.initialised {
         return Err(RestoreError::NotFresh);
     }
-    let throwaway = store.init(1, 1).await?;
+    let throwaway = store.init(transit.shares, transit.threshold).await?;
     unseal(store, &throwaway.shares).await?;
-    store.with_token(throwaway.root.clone()).snapshot_force(snapshot).await.map_err(|err| {
-        match err.status() {
-            Some(400..=499) => RestoreError::Snapshot(err),
-            _ => RestoreError::Call(err),
-        }
+    let forced = store.with_token(throwaway.root.clone()).snapshot_force(snapshot).await;
+    forced.map_err(|err| match err.status() {
+        // A real server answers 500 to a damaged one.
+        Some(_) => RestoreError::Snapshot(err),
+        None => RestoreError::Call(err),
     })?;
     await_sealed(store).await?;
     Ok(unseal(store, shares).await?)

@@ -129,7 +129,8 @@ fn wrong(err: KeyStoreError) -> UnsealError {
     }
 }
 
-fn enough(shares: &[Secret<String>], threshold: u8) -> Result<(), UnsealError> {
+/// There are as many different shares as it takes.
+pub(super) fn enough(shares: &[Secret<String>], threshold: u8) -> Result<(), UnsealError> {
     let given = distinct(shares);
     if given < usize::from(threshold) { Err(UnsealError::TooFew { given, threshold }) } else { Ok(()) }
 }
