@@ -21,6 +21,9 @@ pub struct Args {
     /// What to do instead of writing.
     #[command(subcommand)]
     pub action: Option<Action>,
+    /// Where to write.
+    #[command(flatten)]
+    pub target: Option<Target>,
     /// How to write.
     #[command(flatten)]
     pub write: Option<WriteArgs>,
@@ -50,9 +53,6 @@ pub struct Target {
 /// How to write.
 #[derive(Debug, Clone, clap::Args)]
 pub struct WriteArgs {
-    /// Where the relay is.
-    #[command(flatten)]
-    pub target: Target,
     /// Events a second, sent on time however long the answers take.
     #[arg(long, default_value_t = 20.0)]
     pub rate: f64,
@@ -89,13 +89,13 @@ pub struct VerifyArgs {
 
 /// Writes or verifies, and prints what came of it as JSON.
 pub(crate) async fn run(args: Args) -> anyhow::Result<ExitCode> {
-    let (text, good) = match (args.action, args.write) {
+    let (text, good) = match (args.action, args.target.zip(args.write)) {
         (Some(Action::Verify(args)), _) => {
             let proof = verify(&args).await?;
             (serde_json::to_string_pretty(&proof)?, proof.problems.is_empty())
         }
-        (None, Some(args)) => {
-            let summary = write(&args).await?;
+        (None, Some((target, args))) => {
+            let summary = write(&target, &args).await?;
             (serde_json::to_string_pretty(&summary)?, summary.failed == 0)
         }
         (None, None) => anyhow::bail!("nothing to do: give --url, or `verify`"),
@@ -113,4 +113,38 @@ impl Target {
 
 fn seconds(value: f64, name: &str) -> anyhow::Result<Duration> {
     Duration::try_from_secs_f64(value).with_context(|| format!("--{name} {value} is no length of time"))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Cli {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn writing_needs_no_word_and_verifying_is_one() {
+        let write = "load --url http://relay:8080 --rate 50 --seconds 3 --ledger l --secret-file s";
+        let args = Cli::parse_from(write.split(' ')).args;
+        assert_eq!(
+            (args.target.map(|target| target.url).as_deref(), args.write.map(|write| write.rate)),
+            (Some("http://relay:8080"), Some(50.0))
+        );
+
+        let verify = "load verify --url http://relay:8080 --ledger l --up-to-seq 7";
+        let Some(Action::Verify(args)) = Cli::parse_from(verify.split(' ')).args.action else {
+            panic!("`verify` was not understood");
+        };
+        assert_eq!((args.target.url.as_str(), args.up_to_seq), ("http://relay:8080", Some(7)));
+    }
+
+    #[test]
+    fn writing_without_a_secret_is_bad_usage() {
+        assert!(Cli::try_parse_from("load --url http://relay:8080 --ledger l".split(' ')).is_err());
+    }
 }

@@ -121,9 +121,9 @@ pub async fn serve(listener: TcpListener, args: Args, stop: CancellationToken) -
         let beating = tokio::spawn(Arc::clone(&relay).beat());
         stop.cancelled().await;
         beating.abort();
+        log("stops: finishes what is in flight");
     }
     stop.cancel();
-    log("stops: finishes what is in flight");
     relay.sockets.close();
     let drained = tokio::time::timeout(drain, async {
         relay.sockets.wait().await;

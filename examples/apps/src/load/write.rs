@@ -14,7 +14,7 @@ use serde::Serialize;
 use tokio::{sync::mpsc, task::JoinSet, time::Instant};
 
 use super::{
-    WriteArgs,
+    Target, WriteArgs,
     ledger::{self, Entry},
     seconds,
 };
@@ -73,7 +73,7 @@ enum Failed {
 
 /// Writes for as long as told and waits for every answer. What is not acknowledged is sent again with the same
 /// nonce, so that nothing is kept twice.
-pub async fn write(args: &WriteArgs) -> anyhow::Result<Summary> {
+pub async fn write(target: &Target, args: &WriteArgs) -> anyhow::Result<Summary> {
     let length = seconds(args.seconds, "seconds")?;
     anyhow::ensure!(args.rate > 0.0, "--rate must be above 0");
     let file = ledger::open(&args.ledger)
@@ -82,7 +82,7 @@ pub async fn write(args: &WriteArgs) -> anyhow::Result<Summary> {
     let keeping = tokio::task::spawn_blocking(move || ledger::keep(file, entries));
     let begun = Instant::now();
     let run = Arc::new(Run {
-        client: args.target.client(Duration::from_secs(5))?,
+        client: target.client(Duration::from_secs(5))?,
         key: SigningKey::read(&args.secret_file).with_context(|| {
             format!("cannot read the shared secret from `{}`", args.secret_file.display())
         })?,

@@ -8,7 +8,7 @@ async fn a_steady_load_is_acknowledged_and_proven() {
     let place = Place::new().await;
     let relay = place.started(1, "").await;
 
-    let summary = write(&place.write_args(&relay, 50.0, 1.0)).await.expect("it writes");
+    let summary = write(&relay.target(), &place.write_args(50.0, 1.0)).await.expect("it writes");
     assert_eq!((summary.sent, summary.acknowledged, summary.retried, summary.failed), (50, 50, 0, 0));
     let proof = verify(&place.verify_args(&relay)).await.expect("it reads");
     assert_eq!((proof.events, proof.compared, proof.unknown), (50, 50, 0));
@@ -20,7 +20,7 @@ async fn a_steady_load_is_acknowledged_and_proven() {
 async fn what_fails_is_sent_again_and_kept_once() {
     let place = Place::new().await;
     let relay = place.started(1, "errors=40%").await;
-    let summary = write(&place.write_args(&relay, 40.0, 1.0)).await.expect("it writes");
+    let summary = write(&relay.target(), &place.write_args(40.0, 1.0)).await.expect("it writes");
     assert_eq!((summary.sent, summary.acknowledged, summary.failed), (40, 40, 0));
     assert!(summary.retried > 0, "40 events at 40% errors had none");
     relay.stopped().await;
@@ -35,7 +35,7 @@ async fn what_fails_is_sent_again_and_kept_once() {
 async fn a_deleted_row_turns_it_red_and_is_named() {
     let place = Place::new().await;
     let relay = place.started(1, "").await;
-    write(&place.write_args(&relay, 20.0, 0.5)).await.expect("it writes");
+    write(&relay.target(), &place.write_args(20.0, 0.5)).await.expect("it writes");
 
     place.tamper("DELETE FROM events WHERE seq = 4").await;
     let proof = verify(&place.verify_args(&relay)).await.expect("it reads");
@@ -49,7 +49,7 @@ async fn a_deleted_row_turns_it_red_and_is_named() {
 async fn exchanged_bodies_do_not_open() {
     let place = Place::new().await;
     let relay = place.started(1, "").await;
-    write(&place.write_args(&relay, 20.0, 0.5)).await.expect("it writes");
+    write(&relay.target(), &place.write_args(20.0, 0.5)).await.expect("it writes");
 
     place.tamper("UPDATE events SET body = (SELECT body FROM events WHERE seq = 2) WHERE seq = 3").await;
     let error = verify(&place.verify_args(&relay)).await.expect_err("nothing to compare");

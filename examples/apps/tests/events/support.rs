@@ -158,9 +158,8 @@ impl Place {
         key.sign(&[nonce; NONCE_BYTES], ciphertext.as_bytes())
     }
 
-    pub(crate) fn write_args(&self, relay: &Running, rate: f64, seconds: f64) -> WriteArgs {
+    pub(crate) fn write_args(&self, rate: f64, seconds: f64) -> WriteArgs {
         WriteArgs {
-            target: relay.target(),
             rate,
             seconds,
             patience: 10.0,
