@@ -24,6 +24,7 @@ mod scalar;
 mod service;
 mod settings;
 mod shape;
+mod suggest;
 mod text;
 mod tree;
 mod values;
@@ -33,10 +34,12 @@ mod verify;
 pub use load::{Files, Found, Load, Loaded, Request, load};
 pub use materials::{Materials, Tree};
 pub use names::{NetworkKey, SecretName, ServiceName, StackName, VolumeKey};
+pub use settings::schema;
 pub use shape::{
     Attachment, BackupSpec, Condition, ContentId, Dependency, DrillSpec, EngineKind, FileMount, FileSource,
     Healthcheck, Logging, Mount, MountSource, Network, Overlap, Port, Probe, ProbeKind, ProbeRole,
     ProcessSpec, PullPolicy, Restart, SecretKind, SecretSpec, Service, Shape, State, StateKind, Transit,
     Volume, WebsocketStep,
 };
+pub use suggest::{Suggestion, suggest};
 pub use text::{Part, Text};

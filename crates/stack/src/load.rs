@@ -5,16 +5,8 @@ use std::collections::BTreeMap;
 use diag::Diagnostic;
 
 use crate::{
-    canonical, compose,
-    compose::Compose,
-    discovery,
-    materials::Materials,
-    names::StackName,
-    reading::Reading,
-    settings::{self, Settings},
-    shape::Shape,
-    tree::Node,
-    verify,
+    canonical, compose, discovery, materials::Materials, names::StackName, reading::Reading, settings,
+    shape::Shape, tree::Node, verify,
 };
 
 /// Reads a stack. Pure: it answers which paths it misses until `files` holds them all.
@@ -35,11 +27,11 @@ fn read(reading: &Reading<'_>) -> Option<Loaded> {
     let settings = settings::read(reading)?;
     let shape = settings.shape(reading);
     let env_files = match reading.request.env_files.as_slice() {
-        [] => shape.env_files.clone(),
+        [] => shape.value.env_files.clone(),
         given => given.to_vec(),
     };
     let mut variables = discovery::variables(reading, &env_files);
-    let files = discovery::files(reading, &shape.files, &variables);
+    let files = discovery::files(reading, &shape.value.files, &variables);
     if !reading.needs().is_empty() {
         return None;
     }
@@ -48,7 +40,7 @@ fn read(reading: &Reading<'_>) -> Option<Loaded> {
     if !reading.needs().is_empty() {
         return None;
     }
-    let profiles = discovery::profiles(reading, &shape.profiles, &variables);
+    let profiles = discovery::profiles(reading, &shape.value.profiles, &variables);
     let read = merged.as_ref().map(|file| {
         let compose = compose::compose(reading, file, &profiles, &variables);
         verify::verify(reading, file, &compose);

@@ -133,6 +133,9 @@ pub(crate) fn mode(fields: &Fields<'_, '_>) -> Option<u32> {
     })
 }
 
+/// Options of a tmpfs that Compose takes and we refuse for now.
+const KNOWN_TMPFS: [&str; 7] = ["ro", "exec", "suid", "dev", "uid", "gid", "nr_inodes"];
+
 /// `/path[:size=64m,mode=1777]`.
 fn tmpfs(reading: &Reading<'_>, item: &Node) -> Option<Mount> {
     let text = plain(reading, item, "tmpfs")?;
@@ -146,7 +149,9 @@ fn tmpfs(reading: &Reading<'_>, item: &Node) -> Option<Mount> {
             }
             // What an engine does anyway.
             ("rw" | "noexec" | "nosuid" | "nodev", "") => {}
-            ("size" | "mode", _) => wrong(reading, item, "tmpfs", "`/path:size=64m,mode=1777`"),
+            (name, _) if matches!(name, "size" | "mode") || !KNOWN_TMPFS.contains(&name) => {
+                wrong(reading, item, "tmpfs", "`/path:size=64m,mode=1777`");
+            }
             (name, _) => {
                 reading.error(
                     item.at,

@@ -24,14 +24,8 @@ const BYTES_A_NODE: usize = 64;
 pub(crate) fn parse(reading: &Reading<'_>, name: &str, bytes: &[u8]) -> Vec<Node> {
     let file = reading.source(name);
     let Some(text) = text(reading, file, bytes) else { return Vec::new() };
-    let mut builder = Builder {
-        reading,
-        file,
-        stack: Vec::new(),
-        anchors: BTreeMap::new(),
-        alias_nodes: 0,
-        done: Vec::new(),
-    };
+    let mut builder =
+        Builder { reading, stack: Vec::new(), anchors: BTreeMap::new(), alias_nodes: 0, done: Vec::new() };
     for event in Parser::new_from_str(text) {
         let step = match event {
             Ok((event, span)) => {
@@ -124,7 +118,6 @@ struct Open {
 
 struct Builder<'r, 'a> {
     reading: &'r Reading<'a>,
-    file: u16,
     stack: Vec<Open>,
     /// Finished anchored nodes by anchor id, with their number of nodes.
     anchors: BTreeMap<usize, (Node, usize)>,

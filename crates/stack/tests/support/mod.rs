@@ -7,51 +7,51 @@ use stack::{Files, Found, Load, Loaded, Request, Service, Shape, load};
 
 /// A project directory written into a test.
 #[derive(Default)]
-pub struct Project {
-    pub files: BTreeMap<String, Vec<u8>>,
-    pub request: Request,
+pub(crate) struct Project {
+    pub(crate) files: BTreeMap<String, Vec<u8>>,
+    pub(crate) request: Request,
 }
 
 impl Project {
     /// Files by name, relative to the project directory `/srv/app`.
-    pub fn new(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
         let request = Request { directory: "/srv/app".to_owned(), ..Request::default() };
         Self { files, request }
     }
 
     /// One Compose file.
-    pub fn compose(text: &str) -> Self {
+    pub(crate) fn compose(text: &str) -> Self {
         Self::new(&[("compose.yaml", text)])
     }
 
-    pub fn bytes(mut self, name: &str, bytes: &[u8]) -> Self {
+    pub(crate) fn bytes(mut self, name: &str, bytes: &[u8]) -> Self {
         self.files.insert(name.to_owned(), bytes.to_vec());
         self
     }
 
-    pub fn env(mut self, name: &str, value: &str) -> Self {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Self {
         self.request.environment.insert(name.to_owned(), value.to_owned());
         self
     }
 
-    pub fn shape_named(mut self, name: &str) -> Self {
+    pub(crate) fn shape_named(mut self, name: &str) -> Self {
         self.request.shape = Some(name.to_owned());
         self
     }
 
-    pub fn profile(mut self, name: &str) -> Self {
+    pub(crate) fn profile(mut self, name: &str) -> Self {
         self.request.profiles.push(name.to_owned());
         self
     }
 
-    pub fn file(mut self, name: &str) -> Self {
+    pub(crate) fn file(mut self, name: &str) -> Self {
         self.request.files.push(name.to_owned());
         self
     }
 
     /// Answers what reading asks for until it is done.
-    pub fn load(&self) -> Loaded {
+    pub(crate) fn load(&self) -> Loaded {
         let mut known = Files::new();
         for _ in 0..8 {
             match load(&self.request, &known) {
@@ -84,24 +84,24 @@ impl Project {
     }
 
     /// The shape, when nothing at all was said.
-    pub fn shape(&self) -> Shape {
+    pub(crate) fn shape(&self) -> Shape {
         let loaded = self.load();
         assert_eq!(said(&loaded), "");
         loaded.shape.unwrap()
     }
 
     /// A service of that shape.
-    pub fn service(&self, name: &str) -> Service {
+    pub(crate) fn service(&self, name: &str) -> Service {
         self.shape().services[&name.into()].clone()
     }
 
     /// Everything that was said, a line each.
-    pub fn said(&self) -> String {
+    pub(crate) fn said(&self) -> String {
         said(&self.load())
     }
 }
 
 /// Everything that was said, a line each.
-pub fn said(loaded: &Loaded) -> String {
+pub(crate) fn said(loaded: &Loaded) -> String {
     loaded.diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
