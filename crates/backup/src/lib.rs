@@ -15,9 +15,9 @@ mod chain;
 mod disk;
 mod evidence;
 mod header;
-mod keyring;
 mod open;
 mod postgres;
+mod recipients;
 mod seal;
 pub mod side;
 mod signature;
@@ -33,11 +33,11 @@ pub use evidence::{
     ProbeProof, RecoveryPoint, SignedEvidence,
 };
 pub use header::ObjectHeader;
-pub use keyring::{Identities, KeyringError, Recipients};
 pub use open::{OpenError, OpenStream, open_bytes, open_stream, verify_object, verify_sealed};
 pub use postgres::{
     PostgresAccess, PostgresError, Restored, capture as capture_postgres, restore as restore_postgres,
 };
+pub use recipients::{Recipients, RecipientsError};
 pub use seal::{SealError, Sealed};
 pub use signature::{SignatureError, SignedManifest, canonical};
 pub use sqlite::{SqliteError, SqlitePlace, capture as capture_sqlite, restore as restore_sqlite};

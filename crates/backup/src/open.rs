@@ -12,7 +12,7 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use plan::set::{Manifest, Object, SetId};
-use secrets::Secret;
+use secrets::{Identities, Secret};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, ReadBuf},
     sync::mpsc,
@@ -21,7 +21,6 @@ use tokio::{
 use crate::{
     disk::{Digester, TargetError, digest_file},
     header::ObjectHeader,
-    keyring::Identities,
     target::Target,
 };
 
@@ -239,7 +238,7 @@ fn decode_file(
     let sealed = Rc::new(RefCell::new(Digester::default()));
     let source = BufReader::with_capacity(CHUNK, Hashing { inner: file, digest: Rc::clone(&sealed) });
     let decryptor = age::Decryptor::new_buffered(source).map_err(stopped_by_age)?;
-    let mut opened = decryptor.decrypt(identities.as_age()).map_err(stopped_by_age)?;
+    let mut opened = decryptor.decrypt(identities.iter()).map_err(stopped_by_age)?;
     match ObjectHeader::read(&mut opened)? {
         Some(found) if found == expected.header => {}
         Some(found) => return Err(Stopped::Other(found)),

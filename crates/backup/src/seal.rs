@@ -23,7 +23,7 @@ use tokio::{
 use crate::{
     disk::{Digester, TargetError, TargetTrouble, digest_file, make_directories, sync_directory},
     header::ObjectHeader,
-    keyring::Recipients,
+    recipients::Recipients,
     target::Target,
 };
 

@@ -128,13 +128,19 @@ pub async fn restore(
 ) -> Result<Restored, SqliteError> {
     let mut running = place.run(engine, "sqlite-restore", heartbeat, true).await?;
     let (tail, silence) = (Tail::of(running.stderr), Tail::of(running.stdout));
-    if let Some(mut input) = running.stdin.take() {
-        // Each frame has its length, and only the last has none: an input that breaks off is never taken for whole.
-        crate::side::send(&mut source, &mut input).await.map_err(SqliteError::Source)?;
-        let _ = input.shutdown().await;
-    }
+    let sent = match running.stdin.take() {
+        // The last frame has no length but zero: an input that breaks off is never taken for whole.
+        Some(mut input) => {
+            let sent = crate::side::send(&mut source, &mut input).await;
+            let _ = input.shutdown().await;
+            sent
+        }
+        None => Err(std::io::ErrorKind::BrokenPipe.into()),
+    };
     silence.text().await;
+    // Waited for even when the source broke: the job takes away what it began.
     let ended = ended_well("sqlite-restore", running.exit, tail).await;
+    sent.map_err(SqliteError::Source)?;
     let said = ended.map_err(|ending| place.ended("restore", ending))?;
     match Word::find(&said) {
         Some(Word::Found { counts, heartbeat, .. }) => Ok(Restored { counts, heartbeat, already: false }),

@@ -9,7 +9,7 @@ use tokio::io::AsyncRead;
 
 use crate::{
     header::ObjectHeader,
-    keyring::Recipients,
+    recipients::Recipients,
     seal::{SealError, Sealed, seal_stream},
     target::Target,
 };
