@@ -7,7 +7,7 @@
 # builds are kept in SEAWORTHY_PEERS (target/peers). Something you already have serves as well:
 #   PG_IMAGE, BAO_IMAGE, TRAEFIK_IMAGE, RELAY_IMAGE    an image of yours, only checked to be there
 #   VAULT_BIN, TRAEFIK_BIN                             a binary; else the one on PATH; else built or fetched
-#   RELAY_BIN                                          the `apps` or `seaworthy` binary (target/debug/apps)
+#   RELAY_BIN                                          the `apps` or `seaworthy` binary; else `apps` is built
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -108,9 +108,9 @@ make_traefik() {
 
 make_relay() {
     if given "${RELAY_IMAGE:-}" $relay_image; then return; fi
-    local binary=${RELAY_BIN:-$root/target/debug/apps}
-    if [[ ! -x $binary ]]; then
-        say "building the relay"
+    local binary=${RELAY_BIN:-}
+    if [[ -z $binary ]]; then
+        binary=${CARGO_TARGET_DIR:-$root/target}/debug/apps
         (cd "$root" && cargo build --quiet -p apps)
     fi
     local key
