@@ -163,10 +163,11 @@ fn container_seen(inspected: ContainerInspectResponse) -> ContainerSeen {
     let given = |endpoint: &bollard::models::EndpointSettings| {
         [endpoint.ip_address.clone(), endpoint.global_ipv6_address.clone()]
     };
-    let addresses: Vec<String> =
+    let mut addresses: Vec<String> =
         attached.values().flat_map(given).flatten().filter(|address| !address.is_empty()).collect();
     let mut networks: Vec<String> = attached.into_keys().collect();
     networks.sort();
+    addresses.sort();
     let declared = inspected.host_config.and_then(|host| host.port_bindings).unwrap_or_default();
     // What really is published knows the ports that the engine picked; a stopped container has only its declaration.
     let live = published(&settings.ports.unwrap_or_default());

@@ -14,8 +14,11 @@ pub(super) fn listening() -> BTreeMap<u16, u64> {
 /// The name and id of the process that holds a socket, where we may see it.
 pub(super) fn process_of(inode: u64) -> Option<String> {
     let wanted = format!("socket:[{inode}]");
-    let processes = fs::read_dir("/proc").ok()?.flatten();
-    processes.map(|entry| entry.path()).find(|process| holds(process, &wanted)).map(|process| {
+    // Numbers only: `/proc/self` is a process too.
+    let numbered =
+        |path: &Path| path.file_name().is_some_and(|name| name.as_encoded_bytes()[0].is_ascii_digit());
+    let paths = fs::read_dir("/proc").ok()?.flatten().map(|entry| entry.path());
+    paths.filter(|path| numbered(path)).find(|process| holds(process, &wanted)).map(|process| {
         let name = fs::read_to_string(process.join("comm")).unwrap_or_default();
         let id = process.file_name().unwrap_or_default().to_string_lossy().into_owned();
         format!("process `{}` (pid {id})", name.trim())

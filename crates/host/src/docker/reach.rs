@@ -14,15 +14,18 @@ use std::{
 
 use plan::Phase;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
+    io::{AsyncBufReadExt, AsyncRead, AsyncWrite, BufReader, ReadBuf},
     net::TcpStream,
 };
 
 use super::{Docker, lifecycle::phase_of};
-use crate::{Arg, EngineError, Running, SideJob, Stream, Trouble};
+use crate::{Arg, EngineError, Running, SideJob, Stream, Trouble, side::CONNECTED};
 
 /// How long an address of this machine may take to answer.
 const DIAL: Duration = Duration::from_secs(2);
+
+/// How long a side container may take to say what became of its connection: its own patience, and its start.
+const PROXY: Duration = Duration::from_secs(30);
 
 impl Docker {
     pub(super) async fn reach_port(
@@ -53,7 +56,8 @@ impl Docker {
         let arguments =
             ["proxy".to_owned(), address.to_string(), port.to_string()].map(Arg::Literal).to_vec();
         let job = SideJob { network: Some(network), volumes: Vec::new(), arguments, stdin: true };
-        Ok(Box::new(Relayed::new(self.run_side(&job).await?)))
+        let running = self.run_side(&job).await?;
+        Ok(Box::new(Relayed::connected(running, doing).await?))
     }
 
     /// Networks and addresses of a running container.
@@ -88,8 +92,17 @@ struct Relayed {
 }
 
 impl Relayed {
-    fn new(running: Running) -> Self {
-        Self { running, over: false }
+    /// Waits until the proxy says that it is connected.
+    async fn connected(mut running: Running, doing: String) -> Result<Self, EngineError> {
+        let mut said = String::new();
+        let stderr = std::mem::replace(&mut running.stderr, Box::new(tokio::io::empty()));
+        let heard = tokio::time::timeout(PROXY, BufReader::new(stderr).read_line(&mut said)).await;
+        match heard {
+            Ok(Ok(_)) if said.trim_end() == CONNECTED => Ok(Self { running, over: false }),
+            Ok(Ok(_)) => Err(EngineError::new(Trouble::Refused, doing).because(said.trim_end())),
+            Ok(Err(error)) => Err(EngineError::new(Trouble::Lost, doing).because(error)),
+            Err(elapsed) => Err(EngineError::new(Trouble::Lost, doing).because(elapsed)),
+        }
     }
 }
 
@@ -106,12 +119,12 @@ impl AsyncRead for Relayed {
         if self.over || buf.filled().len() > before {
             return Poll::Ready(Ok(()));
         }
-        // The end: a proxy that could not connect says so by its exit status.
+        // The end, or a connection that broke: the proxy tells by its exit status.
         let status = ready!(self.running.exit.as_mut().poll(cx));
         self.over = true;
         Poll::Ready(match status {
             Ok(0) => Ok(()),
-            Ok(_) => Err(io::ErrorKind::ConnectionRefused.into()),
+            Ok(_) => Err(io::ErrorKind::ConnectionAborted.into()),
             Err(error) => Err(io::Error::other(error)),
         })
     }
