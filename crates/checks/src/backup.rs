@@ -113,7 +113,7 @@ fn keys_not_in_set(input: &Input<'_>) -> Vec<Seen> {
     }
     let undeclared = input.services().filter(|(name, service)| {
         let declared = input.shape.states.get(*name).map(|state| &state.kind);
-        known::store(input.shape, name, service) == Some(Store::KeyStore)
+        known::store(input.shape, name, service) == Some(Store::Keys)
             && !matches!(declared, Some(StateKind::Transit(_)))
     });
     undeclared

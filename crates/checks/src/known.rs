@@ -35,7 +35,7 @@ impl<'a> Image<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Store {
     Postgres,
-    KeyStore,
+    Keys,
     Other(&'static str),
 }
 
@@ -43,7 +43,7 @@ impl Store {
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Store::Postgres => "PostgreSQL",
-            Store::KeyStore => "a key store",
+            Store::Keys => "a key store",
             Store::Other(name) => name,
         }
     }
@@ -53,14 +53,14 @@ impl Store {
 pub(crate) fn store(shape: &Shape, name: &ServiceName, service: &Service) -> Option<Store> {
     match shape.states.get(name).map(|state| &state.kind) {
         Some(StateKind::Postgres { .. }) => return Some(Store::Postgres),
-        Some(StateKind::Transit(_)) => return Some(Store::KeyStore),
+        Some(StateKind::Transit(_)) => return Some(Store::Keys),
         // A SQLite file lives inside an application: the application is no data store.
         Some(StateKind::Sqlite { .. }) => return None,
         Some(StateKind::Discard { .. }) | None => {}
     }
     match Image::parse(&service.image).name {
         "postgres" | "postgresql" | "postgis" | "pgvector" | "timescaledb" => Some(Store::Postgres),
-        "vault" | "openbao" => Some(Store::KeyStore),
+        "vault" | "openbao" => Some(Store::Keys),
         "mysql" | "mariadb" => Some(Store::Other("MySQL")),
         "redis" | "valkey" | "keydb" => Some(Store::Other("Redis")),
         "mongo" | "mongodb" => Some(Store::Other("MongoDB")),

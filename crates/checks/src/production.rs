@@ -122,7 +122,7 @@ fn dev_token(input: &Input<'_>) -> Vec<Seen> {
 fn development_key_store(input: &Input<'_>) -> Vec<Seen> {
     let mut seen = Vec::new();
     for (name, service) in input.services() {
-        let is_store = known::store(input.shape, name, service) == Some(Store::KeyStore);
+        let is_store = known::store(input.shape, name, service) == Some(Store::Keys);
         let words = service.command.iter().chain(&service.entrypoint).flatten();
         let asked =
             words.filter_map(Text::as_literal).any(|word| word == "-dev" || word.starts_with("-dev-"));

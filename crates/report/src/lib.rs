@@ -1,1 +1,32 @@
-//! Folds and findings to a Report, and its views.
+//! Folds and findings to reports, and their views. Everything is text or JSON built from values; nothing prints.
+//!
+//! A report is what `--json` prints ([`RunReport`], [`FindingsReport`] …). [`text`] renders the same report for a
+//! person, and computes nothing of its own.
+
+mod drill;
+mod findings;
+mod lists;
+mod render;
+mod run;
+mod said;
+mod status;
+pub mod text;
+mod validate;
+
+pub use drill::{Canary, DrillReport, Phase, Probe, RecoveryPoint, Size, TableCount};
+pub use findings::{FindingReport, FindingsReport, findings_report};
+pub use lists::{BackupsReport, RunLine, RunsReport, SetLine, run_line};
+pub use render::RenderReport;
+pub use run::{
+    ImpactReport, ReleaseReport, RunOutcome, RunReport, StepReport, StepState, Told, refused, run_report,
+};
+pub use said::Said;
+pub use status::{ServiceStatus, StatusReport, status_report};
+pub use validate::{Asked, ValidateReport};
+
+/// A report as the JSON document that `--json` prints, with a final newline.
+pub fn json(report: &impl serde::Serialize) -> String {
+    let mut text = serde_json::to_string_pretty(report).expect("a report holds only what JSON can say");
+    text.push('\n');
+    text
+}

@@ -1,0 +1,114 @@
+//! What `runs` and `backups` say: `seaworthy.runs/1`, `seaworthy.backups/1`.
+
+use plan::{Plan, Progress, SetSeen};
+use serde::Serialize;
+
+use crate::{RunOutcome, run::outcome_of};
+
+/// All runs of a stack, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunsReport {
+    /// `seaworthy.runs/1`.
+    pub schema: &'static str,
+    /// The stack.
+    pub stack: String,
+    /// Its runs.
+    pub runs: Vec<RunLine>,
+}
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunLine {
+    /// Its id.
+    pub run: String,
+    /// The verb.
+    pub verb: &'static str,
+    /// When its plan was made.
+    pub at: jiff::Timestamp,
+    /// How it stands.
+    pub outcome: RunOutcome,
+    /// The release it was for.
+    pub release: Option<u64>,
+    /// The set it wrote or read.
+    pub set: Option<String>,
+    /// Steps done, of all.
+    pub done: usize,
+    /// Steps of the plan.
+    pub steps: usize,
+}
+
+impl RunsReport {
+    /// A report on these runs.
+    pub fn new(stack: &str, runs: Vec<RunLine>) -> Self {
+        Self { schema: "seaworthy.runs/1", stack: stack.to_owned(), runs }
+    }
+}
+
+/// The line of one run.
+pub fn run_line(run: &str, plan: &Plan, progress: &Progress) -> RunLine {
+    RunLine {
+        run: run.to_owned(),
+        verb: plan.verb.as_str(),
+        at: plan.made_at,
+        outcome: outcome_of(plan, progress),
+        release: plan.release,
+        set: plan.set.as_ref().map(ToString::to_string),
+        done: progress.done.len(),
+        steps: plan.steps.len(),
+    }
+}
+
+/// All sets of a stack on its targets, newest first.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BackupsReport {
+    /// `seaworthy.backups/1`.
+    pub schema: &'static str,
+    /// The stack.
+    pub stack: String,
+    /// When they were looked for.
+    pub seen_at: jiff::Timestamp,
+    /// The sets.
+    pub sets: Vec<SetLine>,
+}
+
+/// One set on one target.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SetLine {
+    /// Its id.
+    pub set: String,
+    /// The target.
+    pub target: String,
+    /// Its point in time.
+    pub point: jiff::Timestamp,
+    /// Its place in the chain.
+    pub sequence: u64,
+    /// Sealed bytes in all.
+    pub bytes: u64,
+    /// When a drill last proved it; `None`: never.
+    pub proven_at: Option<jiff::Timestamp>,
+}
+
+impl BackupsReport {
+    /// A report on these sets; `proven` tells when a drill last proved one.
+    pub fn new(
+        stack: &str,
+        seen_at: jiff::Timestamp,
+        sets: &[SetSeen],
+        proven: impl Fn(&plan::set::SetId) -> Option<jiff::Timestamp>,
+    ) -> Self {
+        let line = |set: &SetSeen| SetLine {
+            set: set.id.to_string(),
+            target: set.target.clone(),
+            point: set.point,
+            sequence: set.sequence,
+            bytes: set.bytes,
+            proven_at: proven(&set.id),
+        };
+        Self {
+            schema: "seaworthy.backups/1",
+            stack: stack.to_owned(),
+            seen_at,
+            sets: sets.iter().map(line).collect(),
+        }
+    }
+}

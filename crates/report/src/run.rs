@@ -1,0 +1,364 @@
+//! What a verb that acts says: `seaworthy.run/1`, the fold of a journal for people and scripts.
+
+use diag::{Diagnostic, Exit, Stop};
+use plan::{Action, Effect, Outcome, Output, Plan, Progress, Step, StepId, Verb};
+use serde::Serialize;
+
+use crate::Said;
+
+/// A run, from its plan and its journal.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct RunReport {
+    /// `seaworthy.run/1`.
+    pub schema: &'static str,
+    /// What was asked for.
+    pub verb: &'static str,
+    /// The stack.
+    pub stack: String,
+    /// The project whose containers it touched.
+    pub project: String,
+    /// The shape.
+    pub shape: String,
+    /// How it ended.
+    pub outcome: RunOutcome,
+    /// Exit code.
+    pub exit: Exit,
+    /// The run's id; absent where nothing was begun.
+    pub run: Option<String>,
+    /// The releases it is about.
+    pub release: ReleaseReport,
+    /// The set it wrote or read.
+    pub set: Option<String>,
+    /// Its steps, in order.
+    pub steps: Vec<StepReport>,
+    /// What people may have noticed.
+    pub impact: ImpactReport,
+    /// From the first step to the last; `null` where none was begun.
+    pub seconds: Option<f64>,
+    /// Containers that failed and are kept to look at.
+    pub kept: Vec<String>,
+    /// Files written for a person.
+    pub wrote: Vec<String>,
+    /// What was looked at and not done, with the reason.
+    pub not_done: Vec<String>,
+    /// Everything there is to say.
+    pub diagnostics: Vec<Said>,
+    /// What a person is to do, where the run waits for one.
+    pub waiting_for: Option<String>,
+    /// What to type next, where a person is needed.
+    pub next: Option<String>,
+}
+
+/// How a run ended, or stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunOutcome {
+    /// Every step is done.
+    Applied,
+    /// There was nothing to do.
+    Unchanged,
+    /// A step failed, and everything was taken back.
+    Undone,
+    /// It waits for a person.
+    Waiting,
+    /// Taking it back failed.
+    Stuck,
+    /// Nothing was begun: a precondition is missing, or the input is bad.
+    Refused,
+    /// It has not ended: it is running, or was interrupted.
+    Unfinished,
+}
+
+impl RunOutcome {
+    /// The word in JSON and in lists.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            RunOutcome::Applied => "applied",
+            RunOutcome::Unchanged => "unchanged",
+            RunOutcome::Undone => "undone",
+            RunOutcome::Waiting => "waiting",
+            RunOutcome::Stuck => "stuck",
+            RunOutcome::Refused => "refused",
+            RunOutcome::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// The releases a run is about.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct ReleaseReport {
+    /// The one that serves now.
+    pub live: Option<u64>,
+    /// The one that was to serve.
+    pub tried: Option<u64>,
+}
+
+/// One step.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StepReport {
+    /// Its place, from 1.
+    pub n: usize,
+    /// Its id within the plan.
+    pub id: String,
+    /// What.
+    pub kind: String,
+    /// Of what.
+    pub subject: String,
+    /// How it stands.
+    pub state: StepState,
+    /// What it took; `null` where it was not begun.
+    pub seconds: Option<f64>,
+    /// Why it is done.
+    pub because: Vec<String>,
+}
+
+/// How a step stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StepState {
+    /// Not begun.
+    Pending,
+    /// Begun and not ended.
+    Running,
+    /// Done.
+    Done,
+    /// It was so already.
+    Unchanged,
+    /// Housekeeping that failed and was left.
+    Left,
+    /// It waits for a person.
+    Waiting,
+    /// It failed.
+    Failed,
+    /// It was done and has been taken back.
+    Undone,
+}
+
+/// What people may have noticed. Figures are `null` unless measured.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+pub struct ImpactReport {
+    /// A step that people may notice was begun.
+    pub began: bool,
+    /// From that step's begin to the last probe that passed.
+    pub seconds: Option<f64>,
+    /// Requests that failed.
+    pub failed_requests: Option<u64>,
+}
+
+/// What is known of a run besides its plan and its journal.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Told<'a> {
+    /// Its id; absent where there was nothing to do.
+    pub run: Option<&'a str>,
+    /// What else there is to say.
+    pub diagnostics: &'a [Diagnostic],
+}
+
+/// Folds a run into its report.
+pub fn run_report(plan: &Plan, progress: &Progress, told: Told<'_>) -> RunReport {
+    let outcome = outcome_of(plan, progress);
+    let mut diagnostics: Vec<Said> = told.diagnostics.iter().map(Said::from).collect();
+    diagnostics.extend(failure(plan, progress, told).iter().map(Said::from));
+    let live = match outcome {
+        RunOutcome::Applied => plan.release.or(plan.from).filter(|_| plan.verb != Verb::Destroy),
+        _ => plan.from,
+    };
+    RunReport {
+        schema: "seaworthy.run/1",
+        verb: plan.verb.as_str(),
+        stack: plan.stack.to_string(),
+        project: plan.project.to_string(),
+        shape: plan.shape.clone(),
+        outcome,
+        exit: exit_of(outcome),
+        run: told.run.map(ToOwned::to_owned),
+        release: ReleaseReport { live, tried: plan.release },
+        set: plan.set.as_ref().map(ToString::to_string),
+        steps: plan.steps.iter().enumerate().map(|(at, step)| step_report(at + 1, step, progress)).collect(),
+        impact: impact(plan, progress),
+        seconds: span(progress, |_| true),
+        kept: kept(plan, progress),
+        wrote: wrote(progress),
+        not_done: plan.not_done.clone(),
+        diagnostics,
+        waiting_for: progress.waiting.as_ref().map(|(_, instruction)| instruction.clone()),
+        next: next_command(plan, progress, outcome, told.run),
+    }
+}
+
+/// The report of a verb that was refused before anything was begun.
+pub fn refused(verb: Verb, stack: &str, shape: &str, stop: &Stop) -> RunReport {
+    RunReport {
+        schema: "seaworthy.run/1",
+        verb: verb.as_str(),
+        stack: stack.to_owned(),
+        project: stack.to_owned(),
+        shape: shape.to_owned(),
+        outcome: RunOutcome::Refused,
+        exit: stop.exit,
+        run: None,
+        release: ReleaseReport::default(),
+        set: None,
+        steps: Vec::new(),
+        impact: ImpactReport::default(),
+        seconds: None,
+        kept: Vec::new(),
+        wrote: Vec::new(),
+        not_done: Vec::new(),
+        diagnostics: stop.diagnostics.iter().map(Said::from).collect(),
+        waiting_for: None,
+        next: None,
+    }
+}
+
+/// How a run stands.
+pub(crate) fn outcome_of(plan: &Plan, progress: &Progress) -> RunOutcome {
+    match &progress.outcome {
+        Some(Outcome::Applied) => RunOutcome::Applied,
+        Some(Outcome::Undone { .. }) => RunOutcome::Undone,
+        Some(Outcome::Stuck { .. }) => RunOutcome::Stuck,
+        None if progress.waiting.is_some() => RunOutcome::Waiting,
+        None if plan.is_empty() => RunOutcome::Unchanged,
+        None => RunOutcome::Unfinished,
+    }
+}
+
+fn exit_of(outcome: RunOutcome) -> Exit {
+    match outcome {
+        RunOutcome::Applied | RunOutcome::Unchanged => Exit::Done,
+        RunOutcome::Undone => Exit::Findings,
+        RunOutcome::Refused => Exit::Usage,
+        RunOutcome::Waiting | RunOutcome::Unfinished => Exit::Precondition,
+        RunOutcome::Stuck => Exit::Stuck,
+    }
+}
+
+/// The failure as a diagnostic: the nearest cause is the message, the rest are its causes.
+fn failure(plan: &Plan, progress: &Progress, told: Told<'_>) -> Vec<Diagnostic> {
+    let said = |id: &str, step: Option<&StepId>, because: &[String]| {
+        let (first, rest) =
+            because.split_first().map_or(("it failed", because), |(one, rest)| (one.as_str(), rest));
+        let mut said = Diagnostic::error(id, first);
+        said.causes = rest.to_vec();
+        let number = step.and_then(|id| plan.steps.iter().position(|step| step.id == *id)).map(|at| at + 1);
+        if let (Some(run), Some(number)) = (told.run, number) {
+            said = said.hint(format!("seaworthy runs show {run} --step {number}"));
+        }
+        said
+    };
+    match &progress.outcome {
+        Some(Outcome::Undone { step, because }) => vec![said("step-failed", step.as_ref(), because)],
+        Some(Outcome::Stuck { step, because, undo_error }) => {
+            vec![said("step-failed", None, because), said("undo-failed", Some(step), undo_error)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn next_command(plan: &Plan, progress: &Progress, outcome: RunOutcome, run: Option<&str>) -> Option<String> {
+    let run = run?;
+    match outcome {
+        RunOutcome::Waiting => {
+            let (waits, _) = progress.waiting.as_ref()?;
+            let step = plan.steps.iter().find(|step| step.id == *waits)?;
+            Some(match step.action {
+                // Saying that shares were given opens nothing: the verb itself takes them.
+                Action::Keys { .. } | Action::Restore { .. } => {
+                    format!("seaworthy {} --shares FILE", plan.verb)
+                }
+                _ => format!("seaworthy attest {run} --step {waits} --who NAME --proof TEXT"),
+            })
+        }
+        RunOutcome::Stuck => {
+            let Some(Outcome::Stuck { step, .. }) = &progress.outcome else { return None };
+            let number = plan.steps.iter().position(|known| known.id == *step)? + 1;
+            Some(format!("seaworthy runs show {run} --step {number}"))
+        }
+        RunOutcome::Unfinished => Some(format!("seaworthy {}", plan.verb)),
+        _ => None,
+    }
+}
+
+fn step_report(n: usize, step: &Step, progress: &Progress) -> StepReport {
+    StepReport {
+        n,
+        id: step.id.to_string(),
+        kind: step.kind.clone(),
+        subject: step.subject.clone(),
+        state: step_state(&step.id, progress),
+        seconds: seconds_of(progress, &step.id),
+        because: step.because.clone(),
+    }
+}
+
+fn step_state(step: &StepId, progress: &Progress) -> StepState {
+    let failed = progress.unwinding.as_ref().is_some_and(|(failed, _)| failed.as_ref() == Some(step));
+    match progress.done.get(step) {
+        _ if failed => StepState::Failed,
+        _ if progress.undone.contains(step) => StepState::Undone,
+        Some(Output::Unchanged) => StepState::Unchanged,
+        Some(Output::Left { .. }) => StepState::Left,
+        Some(_) => StepState::Done,
+        None if progress.waiting.as_ref().is_some_and(|(waits, _)| waits == step) => StepState::Waiting,
+        None if progress.running.as_ref() == Some(step) => StepState::Running,
+        None => StepState::Pending,
+    }
+}
+
+/// What a step took.
+pub(crate) fn seconds_of(progress: &Progress, step: &StepId) -> Option<f64> {
+    let (began, ended) = progress.times.get(step)?;
+    Some(between(*began, (*ended)?))
+}
+
+fn between(from: jiff::Timestamp, to: jiff::Timestamp) -> f64 {
+    (to.as_millisecond() - from.as_millisecond()).max(0) as f64 / 1000.0
+}
+
+/// From the first begin to the last end of the steps that `of` picks.
+fn span(progress: &Progress, of: impl Fn(&StepId) -> bool) -> Option<f64> {
+    let times = || progress.times.iter().filter(|(step, _)| of(step)).map(|(_, times)| times);
+    let began = times().map(|(began, _)| *began).min()?;
+    let ended = times().filter_map(|(_, ended)| *ended).max()?;
+    Some(between(began, ended))
+}
+
+fn impact(plan: &Plan, progress: &Progress) -> ImpactReport {
+    let Some(first) = plan.steps.iter().position(|step| step.impact) else { return ImpactReport::default() };
+    let Some((began, _)) = progress.times.get(&plan.steps[first].id) else { return ImpactReport::default() };
+    let probes = plan.steps[first..].iter().filter(|step| matches!(step.action, Action::Probe { .. }));
+    let answered = probes.filter_map(|step| {
+        progress.done.get(&step.id)?;
+        progress.times.get(&step.id)?.1
+    });
+    let applied = progress.outcome == Some(Outcome::Applied);
+    ImpactReport {
+        began: true,
+        seconds: answered.max().filter(|_| applied).map(|ended| between(*began, ended)),
+        failed_requests: None,
+    }
+}
+
+/// Containers that an unwinding set aside under a name that ends with `-failed`.
+fn kept(plan: &Plan, progress: &Progress) -> Vec<String> {
+    let taken_back = plan.steps.iter().filter(|step| progress.undone.contains(&step.id));
+    taken_back
+        .flat_map(|step| &step.undo)
+        .filter_map(|action| match action {
+            Action::Engine { effect: Effect::Rename { to, .. } } if to.ends_with("-failed") => {
+                Some(to.clone())
+            }
+            _ => None,
+        })
+        .collect()
+}
+
+fn wrote(progress: &Progress) -> Vec<String> {
+    let outputs = progress.done.values();
+    outputs
+        .filter_map(|output| match output {
+            Output::Wrote { path } => Some(path.clone()),
+            _ => None,
+        })
+        .collect()
+}

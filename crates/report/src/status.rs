@@ -1,0 +1,115 @@
+//! What `status` says: `seaworthy.status/1`.
+
+use plan::{ContainerSeen, Facts, Phase};
+use serde::Serialize;
+use stack::Shape;
+
+/// What is, as a survey saw it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StatusReport {
+    /// `seaworthy.status/1`.
+    pub schema: &'static str,
+    /// The stack.
+    pub stack: String,
+    /// The shape.
+    pub shape: String,
+    /// The engine and its version.
+    pub engine: String,
+    /// When it was seen.
+    pub seen_at: jiff::Timestamp,
+    /// The live release.
+    pub current: Option<u64>,
+    /// The last good release.
+    pub good: Option<u64>,
+    /// Services of the shape, in name order.
+    pub services: Vec<ServiceStatus>,
+    /// Containers that no service of the shape explains.
+    pub others: Vec<String>,
+    /// The newest set, and its point.
+    pub newest_set: Option<(String, jiff::Timestamp)>,
+    /// A run that has not ended, when there is one.
+    pub unfinished_run: Option<String>,
+}
+
+/// One service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ServiceStatus {
+    /// Its name.
+    pub service: String,
+    /// Its container, when there is one.
+    pub container: Option<String>,
+    /// In words: `running, healthy`, `stopped (exit 1)`, `absent`.
+    pub state: String,
+    /// Whether that is as it should be.
+    pub well: bool,
+    /// The release its container was made in.
+    pub release: Option<u64>,
+    /// Published ports.
+    pub ports: Vec<String>,
+}
+
+/// Puts a survey beside the shape.
+pub fn status_report(shape: &Shape, facts: &Facts, unfinished_run: Option<&str>) -> StatusReport {
+    let service = |name: &stack::ServiceName| {
+        let container = shape.container_name(name);
+        service_status(shape, name, facts.containers.iter().find(|seen| seen.name == container))
+    };
+    let explained: Vec<String> = shape.services.keys().map(|name| shape.container_name(name)).collect();
+    let others = facts.containers.iter().filter(|seen| !explained.contains(&seen.name));
+    StatusReport {
+        schema: "seaworthy.status/1",
+        stack: shape.stack.to_string(),
+        shape: shape.name.clone(),
+        engine: format!("{} {}", engine_word(facts.host.engine), facts.host.version),
+        seen_at: facts.seen_at,
+        current: facts.current,
+        good: facts.good,
+        services: shape.services.keys().map(service).collect(),
+        others: others.map(|seen| seen.name.clone()).collect(),
+        newest_set: facts.sets.first().map(|set| (set.id.to_string(), set.point)),
+        unfinished_run: unfinished_run.map(ToOwned::to_owned),
+    }
+}
+
+fn service_status(shape: &Shape, name: &stack::ServiceName, seen: Option<&ContainerSeen>) -> ServiceStatus {
+    let once = shape.services.values().any(|other| {
+        let on = other.depends_on.get(name).map(|on| on.condition);
+        on == Some(stack::Condition::ServiceCompletedSuccessfully)
+    });
+    let (state, well) = seen.map_or(("absent".to_owned(), false), |seen| phase(seen.phase, once));
+    ServiceStatus {
+        service: name.to_string(),
+        container: seen.map(|seen| seen.name.clone()),
+        state,
+        well,
+        release: seen.and_then(|seen| seen.release),
+        ports: seen
+            .map(|seen| {
+                let says = |(ip, host, inside): &(String, u16, u16)| format!("{ip}:{host}→{inside}");
+                seen.ports.iter().map(says).collect()
+            })
+            .unwrap_or_default(),
+    }
+}
+
+/// A phase in words, and whether a service should be in it.
+fn phase(phase: Phase, runs_once: bool) -> (String, bool) {
+    match phase {
+        Phase::Running { healthy: None } => ("running".to_owned(), true),
+        Phase::Running { healthy: Some(true) } => ("running, healthy".to_owned(), true),
+        Phase::Running { healthy: Some(false) } => ("running, not healthy".to_owned(), false),
+        Phase::Exited { code: 0 } if runs_once => ("ran to its end".to_owned(), true),
+        Phase::Exited { code } => (format!("stopped (exit {code})"), false),
+        Phase::Created => ("made, not started".to_owned(), false),
+        Phase::Restarting => ("restarting".to_owned(), false),
+        Phase::Paused => ("paused".to_owned(), false),
+        Phase::Dead => ("dead".to_owned(), false),
+    }
+}
+
+fn engine_word(engine: stack::EngineKind) -> &'static str {
+    match engine {
+        stack::EngineKind::Docker => "docker",
+        stack::EngineKind::Process => "process",
+    }
+}

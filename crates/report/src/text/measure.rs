@@ -1,0 +1,66 @@
+//! Durations, sizes and counts in words.
+
+/// A duration as a person reads it: `0.4s`, `34s`, `2m 05s`, `8h 02m`, `3d 4h`.
+pub fn duration(seconds: f64) -> String {
+    let whole = seconds.round() as u64;
+    match whole {
+        _ if seconds < 9.95 => format!("{seconds:.1}s"),
+        0..=59 => format!("{whole}s"),
+        60..=3599 => format!("{}m {:02}s", whole / 60, whole % 60),
+        3600..=86_399 => format!("{}h {:02}m", whole / 3600, whole % 3600 / 60),
+        _ => format!("{}d {}h", whole / 86_400, whole % 86_400 / 3600),
+    }
+}
+
+/// A size as a person reads it: `812 B`, `1.4 MiB`.
+pub fn bytes(bytes: u64) -> String {
+    let units = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut size = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while size >= 1023.95 && unit + 1 < units.len() {
+        size /= 1024.0;
+        unit += 1;
+    }
+    format!("{size:.1} {}", units[unit])
+}
+
+/// `1 step`, `3 steps`.
+pub(crate) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `1 canary decrypts`, `3 canaries decrypt`.
+pub(crate) fn canaries_decrypt(number: usize) -> String {
+    if number == 1 { "1 canary decrypts".to_owned() } else { format!("{number} canaries decrypt") }
+}
+
+/// How long before `now` something was.
+pub(crate) fn age(now: jiff::Timestamp, then: jiff::Timestamp) -> String {
+    let millis = now.as_millisecond() - then.as_millisecond();
+    duration((millis.max(0) as f64 / 1000.0).round())
+}
+
+/// Milliseconds in words.
+pub(crate) fn millis(millis: u64) -> String {
+    duration(millis as f64 / 1000.0)
+}
+
+/// A time to the minute, in UTC.
+pub(crate) fn minute(at: jiff::Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%MZ").to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_and_sizes_are_said_as_a_person_says_them() {
+        let said: Vec<String> = [0.04, 9.9, 34.2, 125.0, 28_920.0, 273_600.0].map(duration).into();
+        assert_eq!(said, ["0.0s", "9.9s", "34s", "2m 05s", "8h 02m", "3d 4h"]);
+        assert_eq!([812, 1536, 1_468_006, 1 << 40].map(bytes), ["812 B", "1.5 KiB", "1.4 MiB", "1.0 TiB"]);
+    }
+}

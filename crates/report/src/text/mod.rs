@@ -1,0 +1,26 @@
+//! Reports as a person reads them: plain text, most important line last. Colour is optional and carries no meaning.
+
+mod diagnostics;
+mod drill;
+mod explain;
+mod findings;
+mod measure;
+mod outcome;
+mod plan;
+mod progress;
+mod style;
+mod table;
+mod tables;
+mod validate;
+
+pub use diagnostics::{diagnostic, diagnostics};
+pub use drill::drill;
+pub use explain::{explanation, production};
+pub use findings::findings;
+pub use measure::{bytes, duration};
+pub use outcome::outcome;
+pub use plan::{plan, plan_steps};
+pub use progress::progress;
+pub use style::{Colour, Style};
+pub use tables::{backups, runs, status};
+pub use validate::validate;

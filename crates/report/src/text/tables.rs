@@ -1,0 +1,90 @@
+//! Lists: runs, sets, and how a stack stands.
+
+use std::fmt::Write;
+
+use super::{
+    measure::{age, bytes, minute},
+    style::Style,
+    table::table,
+};
+use crate::{BackupsReport, RunsReport, StatusReport};
+
+/// All runs, newest first.
+pub fn runs(report: &RunsReport) -> String {
+    if report.runs.is_empty() {
+        return format!("`{}` has no runs yet\n", report.stack);
+    }
+    let row = |run: &crate::RunLine| {
+        let about = match (&run.set, run.release) {
+            (Some(set), _) => format!("set {set}"),
+            (None, Some(release)) => format!("release {release}"),
+            (None, None) => String::new(),
+        };
+        vec![
+            run.run.clone(),
+            run.verb.to_owned(),
+            minute(run.at),
+            run.outcome.as_str().to_owned(),
+            format!("{}/{} steps", run.done, run.steps),
+            about,
+        ]
+    };
+    table("", &report.runs.iter().map(row).collect::<Vec<_>>())
+}
+
+/// All sets, newest first.
+pub fn backups(report: &BackupsReport) -> String {
+    if report.sets.is_empty() {
+        return format!("`{}` has no sets: seaworthy backup\n", report.stack);
+    }
+    let row = |set: &crate::SetLine| {
+        let proven = set.proven_at.map_or_else(
+            || "never proven".to_owned(),
+            |at| format!("proven {} ago", age(report.seen_at, at)),
+        );
+        vec![
+            set.set.clone(),
+            format!("#{}", set.sequence),
+            format!("{} old", age(report.seen_at, set.point)),
+            bytes(set.bytes),
+            proven,
+            set.target.clone(),
+        ]
+    };
+    table("", &report.sets.iter().map(row).collect::<Vec<_>>())
+}
+
+/// How a stack stands.
+pub fn status(report: &StatusReport, style: Style) -> String {
+    let release = report.current.map_or_else(|| "nothing deployed".to_owned(), |it| format!("release {it}"));
+    let mut text = format!("{} · {} · {release} · {}\n", report.stack, report.shape, report.engine);
+    let row = |service: &crate::ServiceStatus| {
+        let release = service.release.map(|release| format!("release {release}")).unwrap_or_default();
+        let mark = if service.well { "✓" } else { "✗" };
+        let name = format!("{mark} {}", service.service);
+        vec![name, service.state.clone(), release, service.ports.join(" ")]
+    };
+    let rows = table("  ", &report.services.iter().map(row).collect::<Vec<_>>());
+    for (line, service) in rows.lines().zip(&report.services) {
+        let (mark, dressed) =
+            if service.well { ("✓", style.good("✓")) } else { ("✗", style.bad("✗")) };
+        let _ = writeln!(text, "{}", line.replacen(mark, &dressed, 1));
+    }
+    for other in &report.others {
+        let _ = writeln!(text, "  · {other}  belongs to no service of this shape");
+    }
+    match &report.newest_set {
+        Some((set, point)) => {
+            let _ = writeln!(text, "newest set: {set}, {} old", age(report.seen_at, *point));
+        }
+        None => text.push_str("newest set: none\n"),
+    }
+    if report.current != report.good {
+        let good = report.good.map_or_else(|| "none".to_owned(), |good| format!("release {good}"));
+        let _ = writeln!(text, "last good: {good}");
+    }
+    if let Some(run) = &report.unfinished_run {
+        let _ = writeln!(text, "run {run} has not ended: seaworthy runs show {run}");
+    }
+    text
+}
