@@ -6,6 +6,7 @@ pub mod files;
 pub mod isolation;
 mod lock;
 pub mod probe;
+pub mod process;
 pub mod side;
 #[cfg(test)]
 mod testing;
@@ -17,4 +18,5 @@ pub use engine::{
 };
 pub use lock::{LockError, LockHolder, StackLock};
 pub use probe::{NotReady, ProbeError, Subject};
+pub use process::Process;
 pub use side::SideCommand;
