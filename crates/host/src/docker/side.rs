@@ -7,7 +7,8 @@ use bollard::{
     models::{ContainerCreateBody, HostConfig, HostConfigLogConfig, Mount, MountType},
     query_parameters::{
         AttachContainerOptionsBuilder, CreateContainerOptionsBuilder, ListContainersOptionsBuilder,
-        RemoveContainerOptionsBuilder, WaitContainerOptionsBuilder,
+        ListImagesOptionsBuilder, RemoveContainerOptionsBuilder, RemoveImageOptions,
+        WaitContainerOptionsBuilder,
     },
 };
 use futures_util::StreamExt;
@@ -24,17 +25,17 @@ const OWNER: &str = "seaworthy.side.owner";
 /// Repository of the image they are made from.
 const REPOSITORY: &str = "seaworthy-side";
 
+/// How long the image of another build is left alone: a process of that build may just be using it.
+const KEPT_SECS: i64 = 3600;
+
 impl Docker {
     pub(super) async fn run_side(&self, job: &SideJob) -> Result<Running, EngineError> {
-        let image = self.side_image.get_or_try_init(|| async {
-            self_image::ensure(&self.client, &self.executable, REPOSITORY, &[]).await
-        });
-        let image = image.await?;
+        let image = self.side_image().await?;
         let what = format!("side container `{}`", spoken(job));
         let doing = format!("start {what}");
         let name = format!("seaworthy-side-{:08x}", rand::random::<u32>());
         let options = CreateContainerOptionsBuilder::default().name(&name).build();
-        let made = self.client.create_container(Some(options), body(image, job)).await;
+        let made = self.client.create_container(Some(options), body(&image, job)).await;
         let id = made.map_err(fail(doing.as_str()))?.id;
         match self.attach_and_start(&id, job, &what).await {
             Ok(running) => Ok(running),
@@ -43,6 +44,37 @@ impl Docker {
                 remove(&self.client, &id).await;
                 Err(fail(doing)(error))
             }
+        }
+    }
+
+    /// The image of this binary, gathered once for this connection, and again only if somebody removed it.
+    async fn side_image(&self) -> Result<String, EngineError> {
+        if let Some(image) = self.side_image.get()
+            && self.client.inspect_image(image).await.is_ok()
+        {
+            return Ok(image.clone());
+        }
+        let image = self_image::ensure(&self.client, &self.executable, REPOSITORY, &[]).await?;
+        if self.side_image.set(image.clone()).is_ok() {
+            self.remove_old_images(&image).await;
+        }
+        Ok(image)
+    }
+
+    /// Removes side images of other builds of the binary, older than a while, that nothing uses.
+    async fn remove_old_images(&self, current: &str) {
+        let label = vec![format!("{SIDE}=1")];
+        let filters = HashMap::from([
+            ("label".to_owned(), label),
+            ("reference".to_owned(), vec![REPOSITORY.to_owned()]),
+        ]);
+        let options = ListImagesOptionsBuilder::default().filters(&filters).build();
+        let now = jiff::Timestamp::now().as_second();
+        let listed = self.client.list_images(Some(options)).await.unwrap_or_default();
+        let old = listed.iter().filter(|image| now - image.created > KEPT_SECS);
+        for tag in old.flat_map(|image| &image.repo_tags).filter(|tag| *tag != current) {
+            // One that a container uses is refused, and that is right.
+            drop(self.client.remove_image(tag, None::<RemoveImageOptions>, None).await);
         }
     }
 

@@ -2,8 +2,8 @@
 
 use std::{collections::HashMap, path::PathBuf, process::Command, sync::OnceLock, time::Duration};
 
-use bollard::query_parameters::ListContainersOptionsBuilder;
-use host::{Arg, Docker, Engine, ExecRequest, SideJob};
+use bollard::query_parameters::{CreateContainerOptions, ListContainersOptionsBuilder};
+use host::{Arg, Docker, Engine, ExecRequest, SideJob, Trouble};
 use plan::Effect;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -148,4 +148,60 @@ async fn an_image_of_the_binary_is_made_once_and_runs_as_a_user_too() {
     stack.apply(&Effect::Remove { container: app.name }).await.unwrap();
     let client = bollard::Docker::connect_with_unix_defaults().unwrap();
     client.remove_image(&image, None::<bollard::query_parameters::RemoveImageOptions>, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_port_of_an_engine_elsewhere_is_reached_through_a_side_container() {
+    let Some(stack) = Stack::new("elsewhere").await else { return };
+    let network = stack.network("inside", true);
+    stack.apply(&Effect::EnsureNetwork { network: network.clone() }).await.unwrap();
+    let mut app = stack.container("app", "busybox nc -ll -p 7000 -e busybox cat");
+    app.networks = joined(&[&network.name]);
+    stack.run(&app).await;
+    while stack.shell(&app.name, "busybox netstat -ltn | busybox grep -q :7000").await.2 != 0 {}
+    let engine = Docker::connect_to(&forwarded().await).await.unwrap().with_executable(peer());
+    let mut stream = engine.reach(&app.name, 7000).await.unwrap();
+    stream.write_all(b"far away").await.unwrap();
+    stream.shutdown().await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert_eq!(answer, "far away");
+    let refused = engine.reach(&app.name, 7001).await.map(drop).unwrap_err();
+    assert_eq!(refused.trouble, Trouble::Refused);
+    assert!(std::error::Error::source(&refused).unwrap().to_string().contains("refused"));
+}
+
+/// The engine's socket behind a TCP port of this machine, as an engine elsewhere would be.
+async fn forwarded() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("tcp://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut far = tokio::net::UnixStream::connect("/var/run/docker.sock").await.unwrap();
+                drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
+            });
+        }
+    });
+    address
+}
+
+#[tokio::test]
+async fn what_a_killed_process_left_beside_a_stack_is_removed_by_the_next_one() {
+    let Some(stack) = Stack::new("sidesweep").await else { return };
+    let space = std::fs::read_link("/proc/self/ns/pid").unwrap().to_string_lossy().into_owned();
+    // No process has this id: it is above what the kernel gives out.
+    let owner = format!("{space}/4194305/1");
+    let labels = [("seaworthy.side", "1"), ("seaworthy.side.owner", &owner)];
+    let orphan = bollard::models::ContainerCreateBody {
+        image: Some(stack.image.clone()),
+        cmd: Some(vec!["orphan".into()]),
+        labels: Some(labels.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
+        ..Default::default()
+    };
+    let client = bollard::Docker::connect_with_unix_defaults().unwrap();
+    client.create_container(None::<CreateContainerOptions>, orphan).await.unwrap();
+    let app = stack.name("app");
+    engine().await.apply(&Effect::Remove { container: app }, &crate::support::Known).await.unwrap();
+    until_none_of("orphan").await;
 }
