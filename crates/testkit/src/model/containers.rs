@@ -218,9 +218,9 @@ impl State {
                 self.containers.insert(to.to_owned(), made);
                 Ok(Output::None)
             }
-            (false, true) => Ok(Output::Unchanged),
+            // Where neither is there, an unwinding has named it `-failed` already: nothing bears the old name.
+            (false, _) => Ok(Output::Unchanged),
             (true, true) => Err(format!("the name `{to}` is taken")),
-            (false, false) => Err(format!("there is no container `{from}`")),
         }
     }
 

@@ -67,10 +67,11 @@ impl State {
     }
 
     fn hold_ceremony(&mut self, container: &str, transit: &Transit) -> Result<Output, Refusal> {
-        let number = self.new_id();
-        let data = self.data_of(container).ok_or_else(|| format!("there is no container `{container}`"))?;
-        let first = data.ring.is_none();
+        let first = self.data_seen(container).is_none_or(|data| data.ring.is_none());
         if first {
+            let number = self.new_id();
+            let data =
+                self.data_of(container).ok_or_else(|| format!("there is no container `{container}`"))?;
             let versions = KeyVersions { latest: 1, min_decryption: 1 };
             let keys = plan::set::KeyList { keys: [(transit.key.clone(), versions)].into() };
             data.ring = Some(Ring { number, keys });
