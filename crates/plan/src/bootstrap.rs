@@ -1,7 +1,7 @@
 //! Generates what is missing, initialises the key store, and overwrites nothing.
 
 use diag::Stop;
-use stack::{SecretKind, Shape, StateKind};
+use stack::{SecretKind, SecretName, Shape, StateKind};
 
 use crate::{
     Action, Facts, KeyStep, Phase, Plan, Policy, Verb,
@@ -11,10 +11,11 @@ use crate::{
 };
 
 /// Plans a bootstrap: version 1 of every missing secret, and the key store's ceremony where it was never held.
+/// `given` are the secrets whose values a person brought along.
 ///
 /// # Errors
 /// Never today; the type leaves room for what a ceremony may need.
-pub fn bootstrap(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
+pub fn bootstrap(shape: &Shape, given: &[SecretName], facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
     let mut plan = Plan::empty(Verb::Bootstrap, shape, facts, policy);
     let mut steps = Steps::default();
     for (name, spec) in &shape.secrets {
@@ -22,9 +23,8 @@ pub fn bootstrap(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, 
             plan.not_done.push(format!("{name} exists: never overwritten"));
             continue;
         }
-        let made_elsewhere =
-            spec.from.is_none() && matches!(spec.kind, SecretKind::Approle | SecretKind::Given);
-        if made_elsewhere {
+        let made_here = spec.from.is_some() || !matches!(spec.kind, SecretKind::Approle | SecretKind::Given);
+        if !made_here && !given.contains(name) {
             if spec.kind == SecretKind::Given {
                 plan.not_done.push(format!(
                     "{name} is given by a person: `seaworthy bootstrap --from-file {name}=FILE`"

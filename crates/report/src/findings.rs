@@ -45,6 +45,14 @@ pub struct FindingReport {
     pub fingerprint: String,
 }
 
+impl FindingsReport {
+    /// Everything that was found or said, as diagnostics.
+    pub fn all_said(&self) -> Vec<Diagnostic> {
+        let found = self.findings.iter().map(|finding| &finding.said);
+        found.chain(&self.diagnostics).map(Diagnostic::from).collect()
+    }
+}
+
 /// Runs every check over `input`, and puts what they found beside what reading the files had to say.
 pub fn findings_report(input: &Input<'_>, diagnostics: &[Diagnostic]) -> FindingsReport {
     let findings = checks::run(input);

@@ -6,6 +6,7 @@
 mod drill;
 mod findings;
 mod lists;
+mod refusal;
 mod render;
 mod run;
 mod said;
@@ -16,6 +17,7 @@ mod validate;
 pub use drill::{Canary, DrillReport, Phase, Probe, RecoveryPoint, Size, TableCount};
 pub use findings::{FindingReport, FindingsReport, findings_report};
 pub use lists::{BackupsReport, RunLine, RunsReport, SetLine, run_line};
+pub use refusal::Refusal;
 pub use render::RenderReport;
 pub use run::{
     ImpactReport, ReleaseReport, RunOutcome, RunReport, StepReport, StepState, Told, refused, run_report,

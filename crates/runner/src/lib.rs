@@ -1,1 +1,25 @@
-//! Survey and execute: the only place where a plan meets a host.
+//! Survey and execute, and the run store on disk: the only place where a plan meets a host.
+//!
+//! Start at [`execute`], the only loop; [`World`] is what a step may touch, [`RunStore`] what is remembered.
+
+mod contents;
+mod execute;
+pub mod live;
+mod loading;
+mod operations;
+mod release;
+mod run_store;
+mod state;
+mod survey;
+mod validate;
+mod world;
+
+pub use execute::{Ended, ExecuteError, Teller, execute};
+pub use loading::load;
+pub use operations::{Finished, Given, Operations, Planner, open_keyring};
+pub use release::{Release, ReleaseError};
+pub use run_store::{Run, RunError, RunStore, RunSummary};
+pub use state::{StackDir, StateDir};
+pub use survey::{SurveyError, survey};
+pub use validate::{Answer, Validation};
+pub use world::{Clock, SoFar, StepError, SystemClock, World, causes};

@@ -1,1 +1,29 @@
-fn main() {}
+//! The binary: arguments to settings to one call to a view to an exit code.
+//!
+//! `cli` is what can be typed, `settings` what it means, `verbs` one file a verb, `view` the only place that prints.
+
+#[cfg(feature = "demo")]
+mod app;
+mod cli;
+mod context;
+mod settings;
+mod side;
+mod verbs;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+fn main() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    match runtime {
+        Ok(runtime) => {
+            let code = runtime.block_on(verbs::run(cli::Cli::parse()));
+            // A read of stdin that nobody waits for any more must not keep the process.
+            runtime.shutdown_background();
+            code
+        }
+        Err(err) => view::View::plain().no_runtime(&err),
+    }
+}

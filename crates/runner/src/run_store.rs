@@ -1,0 +1,255 @@
+//! Runs on disk: a plan, and a journal that is only ever appended to.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    os::unix::fs::OpenOptionsExt,
+    path::{Path, PathBuf},
+};
+
+use host::files::{Readers, make_dir, replace, sync_parent};
+use plan::{Entry, JournalError, Plan, Progress};
+
+/// Why a run could not be kept or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// A file could not be written or read.
+    #[error("cannot use `{}`", .path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// What stands in it is not what should.
+    #[error("`{}` is damaged at line {line}", .path.display())]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// Why.
+        #[source]
+        source: serde_json::Error,
+    },
+    /// Its entries do not follow from one another.
+    #[error("the journal `{}` tells an impossible story", .path.display())]
+    Impossible {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: JournalError,
+    },
+    /// There is no such run.
+    #[error("there is no run `{0}`")]
+    Unknown(String),
+}
+
+/// All runs of one stack.
+#[derive(Debug, Clone)]
+pub struct RunStore {
+    dir: PathBuf,
+}
+
+/// One run: its plan, its journal, and where it stands.
+#[derive(Debug)]
+pub struct Run {
+    id: String,
+    plan: Plan,
+    progress: Progress,
+    entries: usize,
+    journal: File,
+    path: PathBuf,
+}
+
+/// One line of the list of runs.
+#[derive(Debug, Clone)]
+pub struct RunSummary {
+    /// Its id.
+    pub id: String,
+    /// Its plan.
+    pub plan: Plan,
+    /// Where it stands.
+    pub progress: Progress,
+}
+
+impl RunStore {
+    /// The runs kept below `dir`.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self { dir: dir.into() }
+    }
+
+    /// Keeps a plan as a new run. Call it with the stack's lock held: it picks the next number.
+    ///
+    /// # Errors
+    /// When the state directory cannot be written.
+    pub fn create(&self, plan: Plan) -> Result<Run, RunError> {
+        let newest = self.ids()?.last().and_then(|id| number(id)).unwrap_or(0);
+        let id = format!("r{}", newest + 1);
+        let dir = self.dir.join(&id);
+        make_dir(&dir, Readers::Owner).map_err(file(&dir))?;
+        let path = dir.join("plan.json");
+        let text = serde_json::to_vec_pretty(&plan).expect("a plan always serialises");
+        replace(&path, &text, Readers::Owner).map_err(file(&path))?;
+        let journal = dir.join("journal");
+        let opened = open_for_append(&journal).map_err(file(&journal))?;
+        sync_parent(&journal).map_err(file(&journal))?;
+        sync_parent(&dir).map_err(file(&dir))?;
+        Ok(Run { id, plan, progress: Progress::default(), entries: 0, journal: opened, path: journal })
+    }
+
+    /// A run as it stands.
+    ///
+    /// # Errors
+    /// When there is none of that id, or it cannot be read.
+    pub fn open(&self, id: &str) -> Result<Run, RunError> {
+        let dir = self.dir.join(id);
+        let path = dir.join("plan.json");
+        if number(id).is_none() || !path.is_file() {
+            return Err(RunError::Unknown(id.to_owned()));
+        }
+        let text = fs::read(&path).map_err(file(&path))?;
+        let plan: Plan = serde_json::from_slice(&text).map_err(|source| RunError::Damaged {
+            path: path.clone(),
+            line: source.line(),
+            source,
+        })?;
+        let path = dir.join("journal");
+        let entries = read_journal(&path)?;
+        let progress = Progress::fold(&plan, &entries)
+            .map_err(|source| RunError::Impossible { path: path.clone(), source })?;
+        let journal = open_for_append(&path).map_err(file(&path))?;
+        Ok(Run { id: id.to_owned(), plan, progress, entries: entries.len(), journal, path })
+    }
+
+    /// The journal of a run.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn journal(&self, id: &str) -> Result<Vec<Entry>, RunError> {
+        read_journal(&self.dir.join(id).join("journal"))
+    }
+
+    /// All runs, oldest first.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn list(&self) -> Result<Vec<RunSummary>, RunError> {
+        let open = |id: &String| {
+            let run = self.open(id)?;
+            Ok(RunSummary { id: run.id, plan: run.plan, progress: run.progress })
+        };
+        self.ids()?.iter().map(open).collect()
+    }
+
+    /// The newest run that is not over, when there is one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn unfinished(&self) -> Result<Option<Run>, RunError> {
+        let Some(newest) = self.ids()?.pop() else { return Ok(None) };
+        let run = self.open(&newest)?;
+        Ok(run.progress.outcome.is_none().then_some(run))
+    }
+
+    /// Ids, oldest first. A directory without a plan was never begun and is passed over.
+    fn ids(&self) -> Result<Vec<String>, RunError> {
+        let entries = match fs::read_dir(&self.dir) {
+            Ok(entries) => entries,
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(err) => return Err(file(&self.dir)(err)),
+        };
+        let mut ids: Vec<String> = entries
+            .filter_map(Result::ok)
+            .filter(|entry| entry.path().join("plan.json").is_file())
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|id| number(id).is_some())
+            .collect();
+        ids.sort_by_key(|id| number(id));
+        Ok(ids)
+    }
+}
+
+impl Run {
+    /// Its id: `r7`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Its plan.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Where it stands.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// True until its first entry.
+    pub fn is_fresh(&self) -> bool {
+        self.entries == 0
+    }
+
+    /// Writes one entry: checked against what stands before it, on disk when this returns.
+    ///
+    /// # Errors
+    /// When it cannot follow, or cannot be written.
+    pub fn append(&mut self, entry: Entry) -> Result<(), RunError> {
+        let mut progress = self.progress.clone();
+        progress
+            .take(&self.plan, &entry)
+            .map_err(|source| RunError::Impossible { path: self.path.clone(), source })?;
+        let mut line = serde_json::to_vec(&entry).expect("an entry always serialises");
+        line.push(b'\n');
+        self.journal.write_all(&line).map_err(file(&self.path))?;
+        self.journal.sync_data().map_err(file(&self.path))?;
+        self.progress = progress;
+        self.entries += 1;
+        Ok(())
+    }
+}
+
+fn number(id: &str) -> Option<u64> {
+    id.strip_prefix('r')?.parse().ok()
+}
+
+/// Reads a journal. A last line without its end was never acknowledged: it is cut off before anything follows it.
+fn read_journal(path: &Path) -> Result<Vec<Entry>, RunError> {
+    let text = match fs::read(path) {
+        Ok(text) => text,
+        Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(err) => return Err(file(path)(err)),
+    };
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let lines = text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines
+        .enumerate()
+        .map(|(at, line)| {
+            serde_json::from_slice(line).map_err(|source| RunError::Damaged {
+                path: path.to_owned(),
+                line: at + 1,
+                source,
+            })
+        })
+        .collect()
+}
+
+/// Opens for append, after cutting off a torn last line.
+fn open_for_append(path: &Path) -> io::Result<File> {
+    let journal = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
+    let text = fs::read(path)?;
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    if whole < text.len() {
+        journal.set_len(whole as u64)?;
+        journal.sync_all()?;
+    }
+    Ok(journal)
+}
+
+fn file(path: &Path) -> impl FnOnce(io::Error) -> RunError {
+    let path = path.to_owned();
+    move |source| RunError::File { path, source }
+}

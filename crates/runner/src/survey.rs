@@ -1,0 +1,130 @@
+//! Looks at one stack on one host, and changes nothing.
+
+use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
+
+use backup::{Target, TargetError};
+use host::{Engine, EngineError, Scope};
+use plan::{Facts, KeyStoreSeen, Phase, ReleaseSeen, SecretSeen};
+use secrets::{Keyring, Store, StoreError};
+use stack::{ServiceName, Shape};
+
+use crate::{Clock, Release, ReleaseError, StackDir, live::key_store};
+
+/// How long a key store may take to say how it is.
+const KEY_STORE_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Something could not be looked at.
+#[derive(Debug, thiserror::Error)]
+pub enum SurveyError {
+    /// The engine did not answer.
+    #[error("cannot survey the engine")]
+    Engine(#[from] EngineError),
+    /// The state directory could not be read.
+    #[error("cannot read the state directory")]
+    State(#[from] io::Error),
+    /// A release could not be read.
+    #[error("cannot read the releases")]
+    Releases(#[from] ReleaseError),
+    /// The sealed store could not be read.
+    #[error("cannot read the sealed store")]
+    Secrets(#[from] StoreError),
+    /// A target could not be read.
+    #[error("cannot list the sets")]
+    Target(#[from] TargetError),
+}
+
+/// Looks at everything planners ask about.
+///
+/// # Errors
+/// When something that must be known could not be looked at. A target that is not there yet holds no sets.
+pub async fn survey(
+    engine: &Arc<dyn Engine>,
+    shape: &Shape,
+    dir: &StackDir,
+    keyring: &Keyring,
+    clock: &dyn Clock,
+) -> Result<Facts, SurveyError> {
+    let observed = engine.observe(&scope_of(shape)).await?;
+    let secrets = Store::open(dir.secrets(), keyring.clone()).list()?;
+    let secrets = secrets
+        .into_iter()
+        .map(|(name, (version, fingerprint))| (name, SecretSeen { version, fingerprint }))
+        .collect();
+    let running = |service: &ServiceName| {
+        let name = shape.container_name(service);
+        observed
+            .containers
+            .iter()
+            .any(|seen| seen.name == name && matches!(seen.phase, Phase::Running { .. }))
+    };
+    let key_stores = match shape.key_store() {
+        Some((service, transit)) if running(service) => {
+            ask_key_store(engine, &shape.container_name(service), service, transit.port).await
+        }
+        _ => BTreeMap::new(),
+    };
+    let mut sets = Vec::new();
+    for target in shape.backup.to.iter().map(|path| Target::open(path, &shape.stack)) {
+        if target.root().is_dir() {
+            sets.extend(target.list()?.sets);
+        }
+    }
+    sets.sort_by_key(|seen| std::cmp::Reverse(seen.sequence));
+    sets.dedup_by(|one, other| one.id == other.id);
+    Ok(Facts {
+        seen_at: clock.now(),
+        host: observed.host,
+        containers: observed.containers,
+        networks: observed.networks,
+        volumes: observed.volumes,
+        images: observed.images,
+        releases: releases(dir)?,
+        current: dir.pointer("current")?,
+        good: dir.pointer("good")?,
+        secrets,
+        key_stores,
+        sets,
+    })
+}
+
+fn scope_of(shape: &Shape) -> Scope {
+    let services = shape.services.values();
+    Scope {
+        project: shape.stack.to_string(),
+        images: services
+            .clone()
+            .map(|service| service.image.clone())
+            .filter(|image| !image.is_empty())
+            .collect(),
+        networks: shape.networks.keys().map(|key| shape.network_name(key)).collect(),
+        volumes: shape.volumes.keys().map(|key| shape.volume_name(key)).collect(),
+        ports: services.flat_map(|service| service.ports.iter().filter_map(|port| port.published)).collect(),
+    }
+}
+
+fn releases(dir: &StackDir) -> Result<Vec<ReleaseSeen>, ReleaseError> {
+    let seen = |release: Release| ReleaseSeen {
+        number: release.number,
+        written_at: release.written_at,
+        shape: release.shape,
+        secrets: release.secrets,
+    };
+    Ok(Release::list(dir)?.into_iter().map(seen).collect())
+}
+
+/// How a running key store is; one that does not answer is left out.
+async fn ask_key_store(
+    engine: &Arc<dyn Engine>,
+    container: &str,
+    service: &ServiceName,
+    port: u16,
+) -> BTreeMap<ServiceName, KeyStoreSeen> {
+    let store = key_store(engine.clone(), container, port).with_patience(KEY_STORE_PATIENCE);
+    let seen = store.health().await.ok().map(|health| KeyStoreSeen {
+        initialised: health.initialised,
+        sealed: health.sealed,
+        development: health.development,
+        version: health.version,
+    });
+    seen.map(|seen| (service.clone(), seen)).into_iter().collect()
+}

@@ -1,0 +1,325 @@
+//! What a person can type.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// The runbook of a self-hosted stack, as a program.
+///
+/// It takes a Compose file and one seaworthy.toml through bootstrap, deploy, backup, restore and drill, and keeps
+/// the proof that it can.
+#[derive(Debug, Parser)]
+#[command(name = "seaworthy", version, after_help = EXIT_CODES, max_term_width = 110)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, or nothing to do · 1 findings, or the change failed and was undone · 2 bad usage or input ·
+3 only expired waivers · 4 a precondition is missing, or a person must act first · 5 the plan is stale ·
+6 stuck: a person is needed, and the command to run stands on the last line";
+
+/// Flags that mean the same everywhere.
+#[derive(Debug, Args, Clone)]
+pub(crate) struct Global {
+    /// Compose file; repeatable, later ones override.
+    #[arg(short = 'f', long = "file", global = true, value_name = "FILE")]
+    pub(crate) files: Vec<String>,
+    /// Project name.
+    #[arg(short = 'p', long, global = true, value_name = "NAME")]
+    pub(crate) project_name: Option<String>,
+    /// Where the stack's files are; default: here.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) project_directory: Option<PathBuf>,
+    /// Environment file; repeatable.
+    #[arg(long = "env-file", global = true, value_name = "FILE")]
+    pub(crate) env_files: Vec<String>,
+    /// Compose profile; repeatable.
+    #[arg(long = "profile", global = true, value_name = "NAME")]
+    pub(crate) profiles: Vec<String>,
+    /// Which declared shape; default: that of the live release, else the first.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub(crate) shape: Option<String>,
+    /// Where services run; default: docker.
+    #[arg(long, global = true, value_enum)]
+    pub(crate) engine: Option<EngineArg>,
+    /// Where runs, releases and secrets are kept.
+    #[arg(long, global = true, value_name = "DIR", env = "SEAWORTHY_STATE_DIR")]
+    pub(crate) state_dir: Option<PathBuf>,
+    /// One JSON document on stdout.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Journal entries on stdout as they happen, one JSON document a line.
+    #[arg(long, global = true, conflicts_with = "json")]
+    pub(crate) json_lines: bool,
+    /// Say only how it ended.
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more.
+    #[arg(short, long, global = true)]
+    pub(crate) verbose: bool,
+    /// Take defaults where a question would be asked. Never stands in for a typed name.
+    #[arg(long, global = true)]
+    pub(crate) yes: bool,
+    /// Colour.
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    pub(crate) color: Colour,
+}
+
+/// `--engine`.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum EngineArg {
+    /// The Docker Engine API.
+    Docker,
+    /// Native processes: isolates nothing.
+    Process,
+}
+
+/// `--color`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The verbs. Each does its own job and no other's.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// setup: read a Compose file, write seaworthy.toml
+    Init(InitArgs),
+    /// setup: generate missing secrets, initialise the key store; overwrites nothing
+    Bootstrap(BootstrapArgs),
+    /// static: what would run in a shape
+    Render(RenderArgs),
+    /// static: checks that need no running stack
+    Preflight,
+    /// static: what a verb would do, why, and what it would not
+    Plan(PlanArgs),
+    /// ops: to a new release; undone by itself when it fails its probes
+    Deploy(SharesArgs),
+    /// ops: back to a release that was good
+    Rollback(RollbackArgs),
+    /// dynamic: what must answer, and what must not
+    Validate,
+    /// dynamic: what is
+    Status,
+    /// dynamic: what services printed
+    Logs(LogsArgs),
+    /// dynamic: what was done
+    Runs(RunsArgs),
+    /// ops: write one set: data, and the keys that open it
+    Backup(SetArgs),
+    /// dynamic: the sets there are
+    Backups(SetArgs),
+    /// ops: bring a set back
+    Restore(RestoreArgs),
+    /// proof: restore a set into a throwaway, prove it, measure RPO and RTO
+    Drill(DrillArgs),
+    /// destructive: remove the stack; refused on a live one
+    Destroy(DestroyArgs),
+    /// ops: a person's step was done
+    Attest(AttestArgs),
+    /// what a check means, or what production forbids
+    Explain(ExplainArgs),
+    /// the JSON Schema of seaworthy.toml
+    Schema,
+    /// proof: the whole life of a bundled stack, from nothing
+    Demo(DemoArgs),
+    /// shell completions
+    Completions(CompletionsArgs),
+    /// Runs beside the stack.
+    #[command(hide = true, subcommand)]
+    Side(crate::side::Side),
+    /// A bundled application.
+    #[cfg(feature = "demo")]
+    #[command(hide = true, subcommand)]
+    App(apps::Command),
+}
+
+/// `init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// Write over a seaworthy.toml that is there.
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
+/// `bootstrap`.
+#[derive(Debug, Args)]
+pub(crate) struct BootstrapArgs {
+    /// NAME=FILE: take a given secret's value from a file; repeatable.
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) from_file: Vec<String>,
+    /// NAME: take a given secret's value from stdin.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from_stdin: Option<String>,
+    /// Where sealed shares are written, one file a holder; never beside the data.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) shares_out: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) shares: SharesArgs,
+}
+
+/// The key store's shares, for verbs that start it.
+#[derive(Debug, Args, Default)]
+pub(crate) struct SharesArgs {
+    /// Unseal with the shares in this file, one a line; `-`: stdin.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) shares: Option<PathBuf>,
+}
+
+/// `render`.
+#[derive(Debug, Args)]
+pub(crate) struct RenderArgs {
+    /// `compose`: exactly what `docker compose config` prints.
+    #[arg(long, default_value = "compose", value_parser = ["compose", "shape"])]
+    pub(crate) format: String,
+}
+
+/// `plan VERB`.
+#[derive(Debug, Args)]
+pub(crate) struct PlanArgs {
+    /// The verb to plan.
+    #[arg(value_parser = ["bootstrap", "deploy", "rollback", "backup", "destroy"])]
+    pub(crate) verb: String,
+    /// For `rollback`: the release.
+    pub(crate) release: Option<u64>,
+}
+
+/// `rollback`.
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The release; default: the one before the current.
+    pub(crate) release: Option<u64>,
+    #[command(flatten)]
+    pub(crate) shares: SharesArgs,
+}
+
+/// `logs`.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    /// The service; default: all.
+    pub(crate) service: Option<String>,
+    /// So many of the newest lines of each.
+    #[arg(long, default_value_t = 100)]
+    pub(crate) tail: usize,
+    /// Go on as they come.
+    #[arg(long)]
+    pub(crate) follow: bool,
+}
+
+/// `runs`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// `show ID`: one run.
+    #[command(subcommand)]
+    pub(crate) what: Option<RunsWhat>,
+}
+
+/// `runs show`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsWhat {
+    /// One run, step by step.
+    Show {
+        /// Its id.
+        id: String,
+        /// Only this step, by number from 1.
+        #[arg(long)]
+        step: Option<usize>,
+    },
+}
+
+/// Where sets are and who may open them.
+#[derive(Debug, Args, Default, Clone)]
+pub(crate) struct SetArgs {
+    /// The target to read; default: the first of `[backup] to`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+    /// age identities that open the set; `-`: stdin. Default: the one in the state directory.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) identity: Option<PathBuf>,
+    /// Fingerprint of the signer a set must carry; default: this state directory's own.
+    #[arg(long, value_name = "FINGERPRINT")]
+    pub(crate) signer: Option<String>,
+}
+
+/// `restore`.
+#[derive(Debug, Args)]
+pub(crate) struct RestoreArgs {
+    /// The set; default: the newest.
+    pub(crate) set: Option<String>,
+    /// The stack's name, typed: needed where it is marked live.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
+    #[command(flatten)]
+    pub(crate) sets: SetArgs,
+    #[command(flatten)]
+    pub(crate) shares: SharesArgs,
+}
+
+/// `drill`.
+#[derive(Debug, Args)]
+pub(crate) struct DrillArgs {
+    /// The set; default: the newest.
+    pub(crate) set: Option<String>,
+    #[command(flatten)]
+    pub(crate) sets: SetArgs,
+    #[command(flatten)]
+    pub(crate) shares: SharesArgs,
+}
+
+/// `destroy`.
+#[derive(Debug, Args)]
+pub(crate) struct DestroyArgs {
+    /// The stack's name, typed.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) confirm: Option<String>,
+    /// Remove its volumes too, and what is in them.
+    #[arg(long)]
+    pub(crate) volumes: bool,
+}
+
+/// `attest`.
+#[derive(Debug, Args)]
+pub(crate) struct AttestArgs {
+    /// The run that waits.
+    pub(crate) run: String,
+    /// Who did it.
+    #[arg(long)]
+    pub(crate) who: String,
+    /// What proves it.
+    #[arg(long)]
+    pub(crate) proof: String,
+}
+
+/// `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// A check's id, or `production`.
+    pub(crate) id: String,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// Where the demo lives; default: a new directory below the system's temporary one.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) dir: Option<PathBuf>,
+    /// Remove everything at the end instead of leaving the stack to look at.
+    #[arg(long)]
+    pub(crate) clean: bool,
+}
+
+/// `completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell.
+    pub(crate) shell: clap_complete::Shell,
+}

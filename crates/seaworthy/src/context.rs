@@ -1,0 +1,143 @@
+//! What every verb works with: the stack as it was read, and the engine it runs on.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use backup::SignedEvidence;
+use diag::{Diagnostic, Exit, Stop};
+use host::{Docker, Engine, EngineError, Process, Trouble};
+use plan::set::SetId;
+use runner::{Given, Operations, RunError, StackDir, SystemClock, live::People, open_keyring};
+use stack::{EngineKind, Loaded};
+
+use crate::{
+    cli::{SetArgs, SharesArgs},
+    settings,
+    settings::Settings,
+};
+
+/// Reads the stack: with the shape of the live release where none was asked for.
+///
+/// # Errors
+/// When the state directory cannot be used.
+pub(crate) fn load(settings: &Settings) -> Result<Loaded, Stop> {
+    let keyring = open_keyring(&settings.state)?;
+    let mut request = settings.request.clone();
+    request.fingerprint_key = keyring.fingerprint_key();
+    let loaded = runner::load(&request);
+    let asked = request.shape.is_some();
+    let Some(shape) = loaded.shape.as_ref().filter(|_| !asked && loaded.shapes.len() > 1) else {
+        return Ok(loaded);
+    };
+    let live = Operations::live_release(&settings.state, &shape.stack)?.map(|release| release.shape.name);
+    match live.filter(|live| *live != shape.name && loaded.shapes.contains(live)) {
+        Some(live) => {
+            request.shape = Some(live);
+            Ok(runner::load(&request))
+        }
+        None => Ok(loaded),
+    }
+}
+
+/// Connects to the engine: the one asked for, else the one the stack names, else Docker.
+///
+/// # Errors
+/// When it is not there, or does not let us in.
+pub(crate) async fn engine(settings: &Settings, loaded: &Loaded) -> Result<Arc<dyn Engine>, Stop> {
+    let named = loaded.shape.as_ref().and_then(|shape| shape.engine);
+    let docker = match settings.engine.or(named).unwrap_or(EngineKind::Docker) {
+        EngineKind::Docker => Docker::connect().await.map(|docker| Arc::new(docker) as Arc<dyn Engine>),
+        EngineKind::Process => return Ok(Arc::new(process(settings)?)),
+    };
+    docker.map_err(|err| Stop::precondition(engine_trouble(&err)))
+}
+
+/// The embedded engine.
+///
+/// # Errors
+/// When this program does not know its own path.
+pub(crate) fn process(settings: &Settings) -> Result<Process, Stop> {
+    let executable = std::env::current_exe().map_err(|err| {
+        Stop::precondition(
+            Diagnostic::error("no-executable", "this program cannot find itself").caused_by(&err),
+        )
+    })?;
+    Ok(Process::open(settings.state.root(), executable))
+}
+
+/// The stack on its engine.
+///
+/// # Errors
+/// When the stack cannot be understood, or the engine cannot be used.
+pub(crate) async fn operations(settings: &Settings) -> Result<Operations, Stop> {
+    let loaded = load(settings)?;
+    understood(&loaded)?;
+    let engine = engine(settings, &loaded).await?;
+    on(settings, engine, loaded)
+}
+
+/// The errors of a stack that could not be understood: all of them.
+///
+/// # Errors
+/// When there is one.
+pub(crate) fn understood(loaded: &Loaded) -> Result<(), Stop> {
+    match diag::has_errors(&loaded.diagnostics) || loaded.shape.is_none() {
+        true => Err(Stop { exit: Exit::Usage, diagnostics: loaded.diagnostics.clone() }),
+        false => Ok(()),
+    }
+}
+
+fn engine_trouble(error: &EngineError) -> Diagnostic {
+    let id = match error.trouble {
+        Trouble::Absent => "engine-absent",
+        Trouble::Denied => "engine-denied",
+        _ => "engine",
+    };
+    let said = Diagnostic::from_error(id, error);
+    match &error.hint {
+        Some(hint) => said.hint(hint),
+        None => said,
+    }
+}
+
+/// The stack on an engine that is connected already.
+///
+/// # Errors
+/// As [`operations`].
+pub(crate) fn on(settings: &Settings, engine: Arc<dyn Engine>, loaded: Loaded) -> Result<Operations, Stop> {
+    Operations::new(engine, settings.state.clone(), Arc::new(SystemClock), loaded)
+}
+
+/// What the flags of a verb about sets give.
+///
+/// # Errors
+/// When a file it names cannot be read.
+pub(crate) fn given(sets: &SetArgs, shares: Option<&SharesArgs>) -> Result<Given, Stop> {
+    let SetArgs { from, identity: _, signer } = sets;
+    let shares = shares.map(settings::shares).transpose()?.unwrap_or_default();
+    Ok(Given {
+        people: People { shares, ..People::default() },
+        confirmed: None,
+        from: from.clone(),
+        identities: settings::identities(sets)?,
+        signer: signer.clone(),
+    })
+}
+
+/// Runs that cannot be read.
+pub(crate) fn unreadable_runs(error: &RunError) -> Stop {
+    Stop::precondition(Diagnostic::from_error("runs", error))
+}
+
+/// When each set was last proven, from the evidence that is kept.
+pub(crate) fn proven(dir: &StackDir) -> BTreeMap<SetId, jiff::Timestamp> {
+    let files = std::fs::read_dir(dir.evidence()).into_iter().flatten().filter_map(Result::ok);
+    let mut proven = BTreeMap::new();
+    for file in files {
+        let Ok(bytes) = std::fs::read(file.path()) else { continue };
+        let Ok(signed) = SignedEvidence::parse(&bytes) else { continue };
+        let Ok(evidence) = signed.verify(None) else { continue };
+        let newest = proven.entry(evidence.set.clone()).or_insert(evidence.ended_at);
+        *newest = (*newest).max(evidence.ended_at);
+    }
+    proven
+}

@@ -1,0 +1,106 @@
+//! `bootstrap`: generates what is missing, holds the key store's ceremony, overwrites nothing.
+
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+
+use diag::{Diagnostic, Exit, Stop};
+use plan::Verb;
+use runner::{
+    Given,
+    live::{HandOver, People},
+};
+use secrets::Secret;
+use stack::{SecretName, Shape};
+
+use crate::{cli::BootstrapArgs, context, settings, settings::Settings, view::View};
+
+pub(crate) async fn bootstrap(args: BootstrapArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
+    let BootstrapArgs { from_file, from_stdin, shares_out, shares } = args;
+    let operations = context::operations(settings).await?;
+    let people = People {
+        shares: settings::shares(&shares)?,
+        hand_over: hand_over(&operations.shape, shares_out, view)?,
+        given: given_values(&operations.shape, &from_file, from_stdin.as_deref())?,
+    };
+    let given_names: Vec<SecretName> = people.given.keys().cloned().collect();
+    let planner = |shape: &Shape, facts: &plan::Facts, policy: &plan::Policy| {
+        plan::bootstrap(shape, &given_names, facts, policy)
+    };
+    let given = Given { people, ..Given::default() };
+    let finished = operations.carry_out(Verb::Bootstrap, &planner, given, &view.teller()).await?;
+    Ok(view.run(&finished))
+}
+
+/// How new shares reach their holders: sealed, one file a holder, or shown once on a terminal; never both.
+fn hand_over(shape: &Shape, out: Option<PathBuf>, view: &View) -> Result<Option<HandOver>, Stop> {
+    let holders = shape.key_store().map(|(_, transit)| transit.holders.clone()).unwrap_or_default();
+    match (holders.is_empty(), out) {
+        (true, Some(_)) => Err(Stop::usage(
+            Diagnostic::error(
+                "no-holders",
+                "`--shares-out` seals each share to its holder, and none is declared",
+            )
+            .hint("holders = [\"age1…\", …] in the key store's `transit` table, one a share"),
+        )),
+        (true, None) if view.terminal() => {
+            let view = view.clone();
+            Ok(Some(Arc::new(move |shares: Vec<Secret<String>>| {
+                let shown = view.show_shares_once(&shares);
+                Box::pin(async move { shown })
+            })))
+        }
+        (true, None) => Ok(None),
+        (false, None) => Ok(None),
+        (false, Some(dir)) => Ok(Some(Arc::new(move |shares: Vec<Secret<String>>| {
+            let written = seal_to_holders(&dir, &holders, &shares);
+            Box::pin(async move { written })
+        }))),
+    }
+}
+
+fn seal_to_holders(
+    dir: &std::path::Path,
+    holders: &[String],
+    shares: &[Secret<String>],
+) -> Result<(), secrets::keystore::BoxError> {
+    if holders.len() != shares.len() {
+        return Err(format!("{} holders are declared for {} shares", holders.len(), shares.len()).into());
+    }
+    host::files::make_dir(dir, host::files::Readers::Owner)?;
+    for (number, (holder, share)) in holders.iter().zip(shares).enumerate() {
+        let sealed = secrets::keystore::seal_share(holder, share)?;
+        let path = dir.join(format!("share-{}.age", number + 1));
+        host::files::replace(&path, sealed.as_bytes(), host::files::Readers::Owner)?;
+    }
+    Ok(())
+}
+
+/// Values of given secrets: `NAME=FILE`, or NAME with the value on stdin.
+fn given_values(
+    shape: &Shape,
+    from_file: &[String],
+    from_stdin: Option<&str>,
+) -> Result<BTreeMap<SecretName, Secret<String>>, Stop> {
+    let mut sources: Vec<(&str, PathBuf)> = Vec::new();
+    for pair in from_file {
+        let (name, path) = pair.split_once('=').ok_or_else(|| {
+            Stop::usage(Diagnostic::error("from-file", format!("`{pair}` is not NAME=FILE")))
+        })?;
+        sources.push((name, PathBuf::from(path)));
+    }
+    sources.extend(from_stdin.map(|name| (name, PathBuf::from("-"))));
+    let mut values = BTreeMap::new();
+    for (name, path) in sources {
+        let name = SecretName::from(name);
+        if !shape.secrets.contains_key(&name) {
+            let known = diag::closest(name.as_str(), shape.secrets.keys().map(SecretName::as_str));
+            let said = Diagnostic::error("unknown-secret", format!("`[secret]` declares no `{name}`"));
+            return Err(Stop::usage(match known {
+                Some(known) => said.hint(format!("did you mean `{known}`?")),
+                None => said,
+            }));
+        }
+        let text = settings::read_secret("from-file", &path)?;
+        values.insert(name, Secret::new(text.expose().trim_end_matches(['\n', '\r']).to_owned()));
+    }
+    Ok(values)
+}

@@ -1,0 +1,17 @@
+//! `completions SHELL`.
+
+use clap::CommandFactory;
+use diag::{Exit, Stop};
+
+use crate::{
+    cli::{Cli, CompletionsArgs},
+    view::View,
+};
+
+pub(crate) fn completions(args: &CompletionsArgs, view: &View) -> Result<Exit, Stop> {
+    let CompletionsArgs { shell } = args;
+    let mut script = Vec::new();
+    clap_complete::generate(*shell, &mut Cli::command(), "seaworthy", &mut script);
+    view.data(&String::from_utf8_lossy(&script));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,33 @@
+//! `destroy`: removes the stack; refused on a live one, and without its name typed.
+
+use std::io::{BufRead, IsTerminal};
+
+use diag::{Exit, Stop};
+use plan::{Facts, Policy, Verb};
+use runner::Given;
+use stack::Shape;
+
+use crate::{cli::DestroyArgs, context, settings::Settings, view::View};
+
+pub(crate) async fn destroy(args: DestroyArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
+    let DestroyArgs { confirm, volumes } = args;
+    let operations = context::operations(settings).await?;
+    let confirmed = confirm.or_else(|| ask_for_the_name(view, &operations.shape, volumes));
+    let given = Given { confirmed, ..Given::default() };
+    let planner =
+        |shape: &Shape, facts: &Facts, policy: &Policy| plan::destroy(shape, volumes, facts, policy);
+    let finished = operations.carry_out(Verb::Destroy, &planner, given, &view.teller()).await?;
+    Ok(view.run(&finished))
+}
+
+/// Asks on a terminal; elsewhere only `--confirm` will do.
+fn ask_for_the_name(view: &View, shape: &Shape, volumes: bool) -> Option<String> {
+    if !std::io::stdin().is_terminal() {
+        return None;
+    }
+    let lost = if volumes { "its containers, networks and volumes" } else { "its containers and networks" };
+    view.ask(&format!("this removes {lost}; type `{}` to go on: ", shape.stack));
+    let mut typed = String::new();
+    std::io::stdin().lock().read_line(&mut typed).ok()?;
+    Some(typed.trim().to_owned())
+}

@@ -1,0 +1,37 @@
+//! `init`: reads a Compose file, writes seaworthy.toml with hardened defaults.
+
+use diag::{Diagnostic, Exit, Stop};
+use host::files::{Readers, create, replace};
+
+use crate::{cli::InitArgs, context, settings::Settings, view::View};
+
+pub(crate) fn init(args: InitArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
+    let InitArgs { force } = args;
+    let loaded = context::load(settings)?;
+    view.diagnostics(&loaded.diagnostics);
+    context::understood(&loaded)?;
+    let suggestion = stack::suggest(&loaded);
+    let path = std::path::Path::new(&settings.request.directory).join("seaworthy.toml");
+    let failed = |err: &std::io::Error| {
+        Stop::precondition(
+            Diagnostic::error("unwritable", format!("cannot write `{}`", path.display())).caused_by(err),
+        )
+    };
+    let text = suggestion.toml.as_bytes();
+    if force {
+        replace(&path, text, Readers::Everybody).map_err(|err| failed(&err))?;
+    } else if !create(&path, text, Readers::Everybody).map_err(|err| failed(&err))? {
+        return Err(Stop::usage(
+            Diagnostic::error("exists", format!("`{}` is there already", path.display()))
+                .hint("--force writes over it"),
+        ));
+    }
+    for line in &suggestion.lines {
+        view.say(line);
+    }
+    view.say(&format!(
+        "wrote seaworthy.toml ({} lines). Next: seaworthy bootstrap",
+        suggestion.toml.lines().count()
+    ));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,49 @@
+//! `logs`: what services printed.
+
+use diag::{Diagnostic, Exit, Stop};
+use host::LogRequest;
+use stack::ServiceName;
+
+use crate::{cli::LogsArgs, context, settings::Settings, view::View};
+
+pub(crate) async fn logs(args: LogsArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
+    let LogsArgs { service, tail, follow } = args;
+    let operations = context::operations(settings).await?;
+    let shape = &operations.shape;
+    let services: Vec<ServiceName> = match service {
+        None => shape.services.keys().cloned().collect(),
+        Some(name) => {
+            let name = ServiceName::new(name);
+            if !shape.services.contains_key(&name) {
+                let said = Diagnostic::error("unknown-service", format!("the stack has no service `{name}`"));
+                let near = diag::closest(name.as_str(), shape.services.keys().map(ServiceName::as_str));
+                return Err(Stop::usage(match near {
+                    Some(near) => said.hint(format!("did you mean `{near}`?")),
+                    None => said,
+                }));
+            }
+            vec![name]
+        }
+    };
+    let request = LogRequest { tail: Some(tail), follow };
+    let mut readers = tokio::task::JoinSet::new();
+    for service in services {
+        let container = shape.container_name(&service);
+        let opened = operations.engine.logs(&container, &request).await;
+        let mut lines = match opened {
+            Ok(lines) => lines,
+            Err(err) => {
+                view.diagnostics(&[Diagnostic::from_error("no-log", &err)]);
+                continue;
+            }
+        };
+        let view = view.clone();
+        readers.spawn(async move {
+            while let Some(line) = lines.recv().await {
+                view.data(&format!("{service:<12} | {}\n", line.trim_end()));
+            }
+        });
+    }
+    readers.join_all().await;
+    Ok(Exit::Done)
+}

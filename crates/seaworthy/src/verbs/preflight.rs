@@ -1,0 +1,58 @@
+//! `preflight`: the checks that need no running stack. The same checks gate a deploy.
+
+use diag::{Exit, Severity, Stop};
+use report::FindingsReport;
+use runner::open_keyring;
+use secrets::Store;
+use stack::{EngineKind, Loaded};
+
+use crate::{context, settings::Settings, view::View};
+
+pub(crate) async fn preflight(settings: &Settings, view: &View) -> Result<Exit, Stop> {
+    let loaded = context::load(settings)?;
+    context::understood(&loaded)?;
+    let named = loaded.shape.as_ref().and_then(|shape| shape.engine);
+    let engine = settings.engine.or(named).unwrap_or(EngineKind::Docker);
+    let findings = findings(settings, &loaded, engine)?;
+    Ok(view.findings(&findings))
+}
+
+/// Lets a deploy pass, or stops it with what stands in its way.
+///
+/// # Errors
+/// When a check of the weight of an error found something.
+pub(crate) fn gate(
+    settings: &Settings,
+    view: &View,
+    loaded: &Loaded,
+    engine: EngineKind,
+) -> Result<(), Stop> {
+    let findings = findings(settings, loaded, engine)?;
+    let errors: Vec<_> =
+        findings.all_said().into_iter().filter(|said| said.severity == Severity::Error).collect();
+    if errors.is_empty() {
+        view.counted(&findings);
+        return Ok(());
+    }
+    Err(Stop { exit: Exit::Findings, diagnostics: errors })
+}
+
+fn findings(settings: &Settings, loaded: &Loaded, engine: EngineKind) -> Result<FindingsReport, Stop> {
+    let shape = loaded.shape.as_ref().expect("a stack that was understood has a shape");
+    let keyring = open_keyring(&settings.state)?;
+    let stored = Store::open(settings.state.stack(&shape.stack).secrets(), keyring)
+        .list()
+        .map_err(|err| Stop::precondition(diag::Diagnostic::from_error("sealed-store", &err)))?
+        .into_iter()
+        .map(|(name, (version, fingerprint))| (name, plan::SecretSeen { version, fingerprint }))
+        .collect();
+    let input = checks::Input {
+        shape,
+        places: &loaded.places,
+        engine,
+        materials: Some(&loaded.materials),
+        stored: Some(&stored),
+        facts: None,
+    };
+    Ok(report::findings_report(&input, &loaded.diagnostics))
+}

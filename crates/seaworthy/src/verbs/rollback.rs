@@ -1,0 +1,18 @@
+//! `rollback`: back to a release that was good, whole.
+
+use diag::{Exit, Stop};
+use plan::{Facts, Policy, Verb};
+use runner::{Given, live::People};
+use stack::Shape;
+
+use crate::{cli::RollbackArgs, context, settings, settings::Settings, view::View};
+
+pub(crate) async fn rollback(args: RollbackArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
+    let RollbackArgs { release, shares } = args;
+    let operations = context::operations(settings).await?;
+    let people = People { shares: settings::shares(&shares)?, ..People::default() };
+    let given = Given { people, ..Given::default() };
+    let planner = |_: &Shape, facts: &Facts, policy: &Policy| plan::rollback(release, facts, policy);
+    let finished = operations.carry_out(Verb::Rollback, &planner, given, &view.teller()).await?;
+    Ok(view.run(&finished))
+}

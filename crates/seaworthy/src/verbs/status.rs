@@ -1,0 +1,14 @@
+//! `status`: what is.
+
+use diag::{Exit, Stop};
+
+use crate::{context, settings::Settings, view::View};
+
+pub(crate) async fn status(settings: &Settings, view: &View) -> Result<Exit, Stop> {
+    let operations = context::operations(settings).await?;
+    let facts = operations.facts().await?;
+    let unfinished = operations.runs().unfinished().map_err(|err| context::unreadable_runs(&err))?;
+    let unfinished = unfinished.as_ref().map(runner::Run::id);
+    view.status(&report::status_report(&operations.shape, &facts, unfinished));
+    Ok(Exit::Done)
+}

@@ -1,0 +1,334 @@
+//! The only place that prints: data to stdout, talk to stderr. Everything it prints was rendered by `report`.
+
+use std::{
+    collections::BTreeMap,
+    io::Write,
+    process::ExitCode,
+    sync::{Arc, Mutex},
+};
+
+use diag::{Diagnostic, Exit, Stop};
+use indicatif::{ProgressBar, ProgressStyle};
+use plan::{Entry, Plan, Progress};
+use report::{
+    BackupsReport, DrillReport, FindingsReport, RunReport, RunsReport, StatusReport, Told, ValidateReport,
+    text::{self, Style},
+};
+use runner::{Finished, Run};
+use secrets::Secret;
+use stack::Shape;
+
+use crate::settings::Speech;
+
+/// How things are said in this run of the program.
+#[derive(Clone)]
+pub(crate) struct View {
+    speech: Speech,
+    /// The moving line of the step that runs, on a terminal.
+    moving: Arc<Mutex<Option<ProgressBar>>>,
+}
+
+impl View {
+    /// As the flags ask.
+    pub(crate) fn new(speech: Speech) -> Self {
+        Self { speech, moving: Arc::default() }
+    }
+
+    /// Before any flag is known.
+    pub(crate) fn plain() -> Self {
+        let speech = Speech {
+            json: false,
+            json_lines: false,
+            quiet: false,
+            verbose: false,
+            colour: false,
+            terminal: false,
+        };
+        Self::new(speech)
+    }
+
+    fn style(&self) -> Style {
+        let asked = if self.speech.colour { text::Colour::Always } else { text::Colour::Never };
+        Style::new(asked, self.speech.terminal, false)
+    }
+
+    /// stderr is a terminal, and a person reads it.
+    pub(crate) fn terminal(&self) -> bool {
+        self.speech.terminal && !self.speech.json
+    }
+
+    /// Data, as it is.
+    pub(crate) fn data(&self, text: &str) {
+        // A reader that went away has nobody to tell.
+        let _ = std::io::stdout().lock().write_all(text.as_bytes());
+    }
+
+    /// Talk: one line.
+    pub(crate) fn say(&self, line: &str) {
+        if !self.speech.quiet {
+            self.tell(&format!("{line}\n"));
+        }
+    }
+
+    /// A question, without a line end.
+    pub(crate) fn ask(&self, question: &str) {
+        self.tell(question);
+    }
+
+    fn tell(&self, text: &str) {
+        let _ = std::io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Diagnostics that stop nothing.
+    pub(crate) fn diagnostics(&self, said: &[Diagnostic]) {
+        if !said.is_empty() && !self.speech.quiet {
+            self.tell(&text::diagnostics(said, source_line, self.style()));
+        }
+    }
+
+    /// What stopped the verb.
+    pub(crate) fn stop(&self, stop: &Stop) -> Exit {
+        if self.speech.json {
+            self.data(&report::json(&report::Refusal::new(stop)));
+        }
+        self.tell(&text::diagnostics(&stop.diagnostics, source_line, self.style()));
+        stop.exit
+    }
+
+    /// Hears a run's entries as they are written.
+    pub(crate) fn teller(&self) -> impl Fn(&Run, &Entry) + Sync + use<> {
+        let view = self.clone();
+        move |run: &Run, entry: &Entry| {
+            if view.speech.json_lines {
+                let line = serde_json::to_string(entry).expect("an entry always serialises");
+                view.data(&format!("{line}\n"));
+            } else if !view.speech.json && !view.speech.quiet {
+                view.entry(run.plan(), run.progress(), entry);
+            }
+        }
+    }
+
+    fn entry(&self, plan: &Plan, progress: &Progress, entry: &Entry) {
+        self.settle();
+        if matches!(entry, Entry::Began { .. }) {
+            self.tell(&text::plan(plan));
+            if self.speech.verbose {
+                self.tell(&text::plan_steps(plan));
+            }
+        }
+        for line in text::progress(plan, progress, entry, self.style()) {
+            self.tell(&format!("{line}\n"));
+        }
+        if let (true, Entry::Started { step, .. }) = (self.terminal(), entry) {
+            let named = plan.steps.iter().find(|known| known.id == *step);
+            self.move_along(&named.map(|step| format!("{} {}", step.kind, step.subject)).unwrap_or_default());
+        }
+    }
+
+    /// A moving line while a step runs.
+    fn move_along(&self, what: &str) {
+        let style =
+            ProgressStyle::with_template("  {spinner} {msg}  {elapsed}").expect("the template is fixed");
+        let bar = ProgressBar::new_spinner().with_style(style).with_message(what.to_owned());
+        bar.enable_steady_tick(std::time::Duration::from_millis(120));
+        if let Ok(mut moving) = self.moving.lock() {
+            *moving = Some(bar);
+        }
+    }
+
+    fn settle(&self) {
+        if let Some(bar) = self.moving.lock().ok().and_then(|mut moving| moving.take()) {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// How a run ended.
+    pub(crate) fn run(&self, finished: &Finished) -> Exit {
+        self.settle();
+        let report = report_of(finished);
+        if self.speech.json {
+            self.data(&report::json(&report));
+        } else {
+            self.tell(&text::outcome(&report, self.style()));
+        }
+        report.exit
+    }
+
+    /// How a drill ended: what was proven, where it was.
+    pub(crate) fn drill(&self, finished: &Finished) -> Exit {
+        let report = report_of(finished);
+        let evidence = report.wrote.first().and_then(|path| Some((path, evidence_of(path)?)));
+        match evidence {
+            Some((_, drilled)) if self.speech.json && report.exit == Exit::Done => {
+                self.data(&report::json(&drilled));
+                report.exit
+            }
+            Some((path, drilled)) if report.exit == Exit::Done => {
+                self.settle();
+                self.tell(&text::drill(&drilled, Some(path), self.style()));
+                report.exit
+            }
+            _ => self.run(finished),
+        }
+    }
+
+    /// One run, or one step of it.
+    ///
+    /// # Errors
+    /// When it has no such step.
+    pub(crate) fn run_shown(&self, report: &RunReport, step: Option<usize>) -> Result<(), Stop> {
+        let Some(number) = step else {
+            match self.speech.json {
+                true => self.data(&report::json(report)),
+                false => self.data(&text::run_shown(report)),
+            }
+            return Ok(());
+        };
+        let step = report.steps.iter().find(|step| step.n == number).ok_or_else(|| {
+            Stop::usage(Diagnostic::error(
+                "no-step",
+                format!("the run has no step {number}; it has {}", report.steps.len()),
+            ))
+        })?;
+        match self.speech.json {
+            true => self.data(&report::json(step)),
+            false => self.data(&text::step_shown(step)),
+        }
+        Ok(())
+    }
+
+    /// A plan that is not carried out.
+    pub(crate) fn plan(&self, plan: &Plan) {
+        if self.speech.json {
+            self.data(&report::json(plan));
+        } else {
+            self.data(&text::plan(plan));
+            self.data(&text::plan_steps(plan));
+        }
+    }
+
+    /// What preflight found.
+    pub(crate) fn findings(&self, findings: &FindingsReport) -> Exit {
+        match self.speech.json {
+            true => self.data(&report::json(findings)),
+            false => self.data(&text::findings(findings, None, self.style())),
+        }
+        findings.exit
+    }
+
+    /// That checks ran before a deploy: a count, no list.
+    pub(crate) fn counted(&self, findings: &FindingsReport) {
+        let warnings = findings.all_said().len();
+        if warnings > 0 && !self.speech.json {
+            self.say(&format!("preflight: no error, {warnings} warnings and notes (seaworthy preflight)"));
+        }
+    }
+
+    /// What a live stack answered.
+    pub(crate) fn validation(&self, report: &ValidateReport) -> Exit {
+        match self.speech.json {
+            true => self.data(&report::json(report)),
+            false => self.data(&text::validate(report, self.style())),
+        }
+        report.exit
+    }
+
+    /// How a stack stands.
+    pub(crate) fn status(&self, report: &StatusReport) {
+        match self.speech.json {
+            true => self.data(&report::json(report)),
+            false => self.data(&text::status(report, self.style())),
+        }
+    }
+
+    /// All runs.
+    pub(crate) fn runs(&self, report: &RunsReport) {
+        match self.speech.json {
+            true => self.data(&report::json(report)),
+            false => self.data(&text::runs(report)),
+        }
+    }
+
+    /// All sets.
+    pub(crate) fn backups(&self, report: &BackupsReport) {
+        match self.speech.json {
+            true => self.data(&report::json(report)),
+            false => self.data(&text::backups(report)),
+        }
+    }
+
+    /// A check in full.
+    pub(crate) fn check(&self, check: &checks::Check) {
+        self.data(&text::explanation(check));
+    }
+
+    /// What production forbids.
+    pub(crate) fn production(&self) {
+        self.data(&text::production());
+    }
+
+    /// That a set can be opened by this state directory alone.
+    pub(crate) fn warn_own_identity(&self, shape: &Shape) {
+        if shape.backup.recipients.is_empty() {
+            self.diagnostics(&[Diagnostic::warning(
+                "own-identity",
+                "`[backup] recipients` is empty: only the identity in this state directory opens this set",
+            )
+            .hint(
+                "age-keygen -o identity.txt; keep it elsewhere, and put its public key into `recipients`",
+            )]);
+        }
+    }
+
+    /// New shares, once, on the terminal alone: not on stdout, which may be a file.
+    pub(crate) fn show_shares_once(
+        &self,
+        shares: &[Secret<String>],
+    ) -> Result<(), secrets::keystore::BoxError> {
+        self.settle();
+        let mut terminal = std::fs::OpenOptions::new().write(true).open("/dev/tty")?;
+        writeln!(terminal, "\nkey shares, shown once: give each to its holder, away from the data")?;
+        for (number, share) in shares.iter().enumerate() {
+            writeln!(terminal, "  share {}: {}", number + 1, share.expose())?;
+        }
+        writeln!(terminal)?;
+        Ok(())
+    }
+
+    /// A bundled application could not do its work.
+    #[cfg(feature = "demo")]
+    pub(crate) fn app_failed(&self, error: &anyhow::Error) -> ExitCode {
+        self.tell(&format!("error: {error:#}\n"));
+        ExitCode::from(Exit::Usage.code())
+    }
+
+    /// The machine gives no threads.
+    pub(crate) fn no_runtime(&self, error: &std::io::Error) -> ExitCode {
+        self.tell(&format!("error: cannot start: {error}\n"));
+        ExitCode::from(Exit::Precondition.code())
+    }
+}
+
+fn report_of(finished: &Finished) -> RunReport {
+    let settled = finished.settled.as_ref().map(|(run, _)| {
+        Diagnostic::note("settled", format!("run {run} had been interrupted: it was settled first"))
+    });
+    let told = Told { run: finished.run.as_deref(), diagnostics: settled.as_slice() };
+    report::run_report(&finished.plan, &finished.progress, told)
+}
+
+fn evidence_of(path: &str) -> Option<DrillReport> {
+    let bytes = std::fs::read(path).ok()?;
+    let signed = backup::SignedEvidence::parse(&bytes).ok()?;
+    let value = serde_json::to_value(signed.verify(None).ok()?).ok()?;
+    serde_json::from_value(value).ok()
+}
+
+/// The line of a file that a place names, for the reader to see.
+fn source_line(place: &diag::Place) -> Option<String> {
+    static FILES: Mutex<BTreeMap<String, Option<String>>> = Mutex::new(BTreeMap::new());
+    let mut files = FILES.lock().ok()?;
+    let text = files.entry(place.file.clone()).or_insert_with(|| std::fs::read_to_string(&place.file).ok());
+    let at = usize::try_from(place.line).ok()?.checked_sub(1)?;
+    text.as_ref()?.lines().nth(at).map(str::to_owned)
+}
