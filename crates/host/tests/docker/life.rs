@@ -57,7 +57,7 @@ async fn a_service_lives_its_whole_life_and_every_effect_can_be_done_twice() {
 #[tokio::test]
 async fn composes_own_commands_know_our_containers() {
     let Some(stack) = Stack::new("compose").await else { return };
-    let app = stack.container("app", "sleep 60");
+    let app = stack.container("app", "echo said; sleep 60");
     stack.run(&app).await;
     let client = bollard::Docker::connect_with_unix_defaults().unwrap();
     let labels = client.inspect_container(&app.name, None).await.unwrap().config.unwrap().labels.unwrap();
@@ -81,8 +81,13 @@ async fn composes_own_commands_know_our_containers() {
         println!("skipped: no `docker compose` on this machine; only the labels were looked at");
         return;
     }
-    let listed = compose(&["ps", "--format", "{{.Name}} {{.Service}}"]).unwrap();
-    assert_eq!(String::from_utf8_lossy(&listed.stdout).trim(), format!("{} app", app.name));
+    let printed = |arguments: &[&str]| {
+        let output = compose(arguments).unwrap_or_else(|| panic!("docker compose {arguments:?} failed"));
+        String::from_utf8_lossy(&output.stdout).trim().to_owned()
+    };
+    assert_eq!(printed(&["ps", "--format", "{{.Name}} {{.Service}}"]), format!("{} app", app.name));
+    assert_eq!(printed(&["exec", "-T", "app", "/bin/busybox", "echo", "inside"]), "inside");
+    assert!(printed(&["logs", "--no-color", "app"]).ends_with("| said"));
 }
 
 #[tokio::test]
