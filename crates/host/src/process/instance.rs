@@ -7,13 +7,25 @@
 //! instances/ID/private/         0700: launch.json with command and environment, values filled in
 //! instances/ID/files/           0700: delivered files, at their targets
 //! instances/ID/anonymous/       directories for anonymous volumes and tmpfs
+//! instances/ID/lock             held by its supervisor
 //! instances/ID/log              what it says, both streams
 //! instances/ID/supervisor.log   what its supervisor says: usually nothing
 //! ```
 
-use std::{collections::BTreeMap, io, path::PathBuf, time::Duration};
+use std::{
+    collections::BTreeMap,
+    fs::{File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::PathBuf,
+    time::Duration,
+};
 
 use plan::{Container, Phase};
+use rustix::{
+    fs::{FlockOperation, flock},
+    io::Errno,
+};
 use serde::{Deserialize, Serialize};
 use stack::Restart;
 
@@ -148,6 +160,18 @@ impl Files {
 
     pub(super) fn write_spec(&self, spec: &Container) -> io::Result<()> {
         write(&self.0.join("spec.json"), spec)
+    }
+
+    /// Takes the lock that each supervisor holds as long as it lives, and a process it starts until that is a program of
+    /// its own and can be found. `None`: somebody holds it.
+    pub(super) fn hold(&self) -> io::Result<Option<File>> {
+        let path = self.0.join("lock");
+        let lock = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(path)?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => Ok(Some(lock)),
+            Err(Errno::WOULDBLOCK) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
     }
 
     pub(super) fn log(&self) -> PathBuf {

@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn another_process_of_the_same_number_is_not_the_same_process() {
-        let this = Birth::of_this_process().unwrap();
+        let this = Birth::of_this_process().expect("a process");
         assert!(this.is_alive());
         assert!(!Birth { start: this.start + 1, ..this.clone() }.is_alive());
         assert!(!Birth { boot: "another".to_owned(), ..this }.is_alive());

@@ -1,7 +1,7 @@
 //! Starts, stops, renames and removes containers.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io,
     os::unix::fs::OpenOptionsExt,
     process::Stdio,
@@ -21,10 +21,10 @@ use tokio::{
 
 use super::{
     Process,
-    instance::{Instance, Look, Stage, UNSEEN},
+    instance::{Files, Instance, Look, Stage, UNSEEN},
     kin::{Birth, kin},
     places::{checked, fail},
-    supervise::end_all,
+    supervise::{HELD, end_all},
 };
 use crate::{EngineError, Trouble, files::sync_parent};
 
@@ -205,6 +205,8 @@ async fn halt(instance: &Instance, grace: Option<Duration>) -> io::Result<bool> 
             gone(supervisor, EXTRA).await;
         }
     }
+    // Nobody starts anything while we look for what is left.
+    let _lock = unattended(&files).await?;
     let look = Look::at(files.state()?);
     let leader = look.state.leader.as_ref();
     if kin(&instance.id, leader).is_empty() {
@@ -226,6 +228,20 @@ async fn halt(instance: &Instance, grace: Option<Duration>) -> io::Result<bool> 
     state.stage = Stage::Exited { code };
     files.write_state(&state)?;
     Ok(true)
+}
+
+/// Holds an instance whose supervisor has ended.
+async fn unattended(files: &Files) -> io::Result<File> {
+    let deadline = Instant::now() + HELD;
+    loop {
+        if let Some(lock) = files.hold()? {
+            return Ok(lock);
+        }
+        if Instant::now() > deadline {
+            return Err(io::Error::other("its supervisor has ended, and somebody holds its lock"));
+        }
+        sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// Waits for the end of a process. `false`: it goes on.

@@ -126,11 +126,11 @@ mod tests {
 
     #[test]
     fn the_last_lines_are_found_from_the_end_of_any_log() {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a directory");
         let path = dir.path().join("log");
         let check = |log: &str, lines: usize, expected: &str| {
-            std::fs::write(&path, log).unwrap();
-            let from = usize::try_from(start_of_last(&path, lines).unwrap()).unwrap();
+            std::fs::write(&path, log).expect("written");
+            let from = usize::try_from(start_of_last(&path, lines).expect("readable")).expect("a short log");
             assert_eq!(&log[from..], expected, "{lines} of {log:?}");
         };
         check("a\nb\nc\n", 2, "b\nc\n");

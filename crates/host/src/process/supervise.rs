@@ -19,7 +19,6 @@ use std::{
 
 use rustix::{
     event::{PollFd, PollFlags, poll},
-    fs::{FlockOperation, flock},
     process::{Pid, PidfdFlags, Signal, pidfd_open, setsid},
 };
 use tokio::{
@@ -39,6 +38,9 @@ const SETTLED: Duration = Duration::from_secs(10);
 /// How long processes may take to be gone after SIGKILL.
 const KILLED: Duration = Duration::from_secs(5);
 
+/// How long the lock may be held after its supervisor died: a process it was starting holds it until it is a program.
+pub(super) const HELD: Duration = Duration::from_secs(5);
+
 /// Runs the service of the instance in `dir` until it ends for good, or SIGTERM asks for its end.
 ///
 /// Ends at once where another supervisor looks after it. Needs a runtime with io, time and signals.
@@ -50,12 +52,9 @@ pub async fn supervise(dir: &Path) -> io::Result<()> {
     let _ = setsid();
     // Before anything is started: from here on SIGTERM is a question and not the end.
     let mut terminate = signal(SignalKind::terminate())?;
-    let lock =
-        OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(dir.join("lock"))?;
-    if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
-        return Ok(());
-    }
+    forget_what_was_ignored()?;
     let files = Files(dir.to_owned());
+    let Some(_lock) = only_supervisor(&files).await? else { return Ok(()) };
     let mut watch = Watch { launch: files.launch()?, state: files.state()?, files };
     watch.state.supervisor = Some(Birth::of_this_process()?);
     let mut service = watch.take_over_or_start().await?;
@@ -86,6 +85,41 @@ pub async fn supervise(dir: &Path) -> io::Result<()> {
         service = watch.start(code).await?;
     }
     Ok(())
+}
+
+/// Holds the instance; `None`: another supervisor does.
+async fn only_supervisor(files: &Files) -> io::Result<Option<File>> {
+    let deadline = Instant::now() + HELD;
+    loop {
+        if let Some(lock) = files.hold()? {
+            return Ok(Some(lock));
+        }
+        if files.state()?.supervisor.is_some_and(|other| other.is_alive()) {
+            return Ok(None);
+        }
+        if Instant::now() > deadline {
+            return Err(io::Error::other("nobody looks after it, and somebody holds its lock"));
+        }
+        sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Makes sure that the service hears every signal that may ask it to stop.
+///
+/// What a process ignores, its children ignore too, and a shell ignores some for what it runs in the background. What
+/// is *handled* is back at its default in a new program, and a handler is all we may install.
+fn forget_what_was_ignored() -> io::Result<()> {
+    let kinds = [
+        SignalKind::hangup(),
+        SignalKind::interrupt(),
+        SignalKind::quit(),
+        SignalKind::user_defined1(),
+        SignalKind::user_defined2(),
+        SignalKind::alarm(),
+        SignalKind::window_change(),
+        SignalKind::child(),
+    ];
+    kinds.into_iter().try_for_each(|kind| signal(kind).map(drop))
 }
 
 /// A supervisor's view of its instance.

@@ -1,5 +1,7 @@
 //! A supervisor that is killed: nothing is lost, nothing is orphaned.
 
+use std::time::Duration;
+
 use host::Trouble;
 use plan::{Effect, Output, Phase};
 use stack::Restart;
@@ -65,6 +67,32 @@ async fn a_start_takes_a_running_service_over_and_its_policy_holds_again() {
 }
 
 #[tokio::test]
+async fn a_supervisor_killed_at_any_moment_of_a_start_leaves_one_service_after_the_next_start() {
+    let stack = Stack::new();
+    let web = shell("web", "exec sleep 600");
+    stack.create(&web).await;
+    let mark = stack.dir(&web.name).file_name().unwrap().to_str().unwrap().to_owned();
+    for millis in 0..15 {
+        let before = stack.state_of(&web.name)["supervisor"].clone();
+        let start = stack.try_apply(Effect::Start { container: web.name.clone() });
+        let cut = async {
+            while stack.state_of(&web.name)["supervisor"] == before {
+                tokio::time::sleep(Duration::from_micros(200)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(millis)).await;
+            kill("KILL", &stack.supervisor(&web.name).to_string());
+        };
+        // It may have been in time or not.
+        let _ = tokio::join!(start, cut);
+        stack.start(&web.name).await;
+        assert_eq!(stack.phase(&web.name).await, RUNNING, "cut after {millis} ms");
+        assert_eq!(carriers(&mark), [stack.service(&web.name)], "cut after {millis} ms");
+        stack.stop(&web.name).await;
+        assert!(carriers(&mark).is_empty(), "cut after {millis} ms");
+    }
+}
+
+#[tokio::test]
 async fn children_of_a_service_that_died_unseen_are_ended_before_the_next_one_starts() {
     let stack = Stack::new();
     let service = unsupervised(&stack).await;
@@ -83,6 +111,7 @@ async fn a_process_that_got_the_number_of_a_service_is_not_taken_for_it() {
     let stack = Stack::new();
     let web = stack.runs("web", "exit 0").await;
     stack.becomes(&web.name, Phase::Exited { code: 0 }).await;
+    dies(stack.supervisor(&web.name)).await;
     // As a crash would leave it, with a number that somebody else, this test, has now.
     let mut state = stack.state_of(&web.name);
     state["stage"] = serde_json::json!({ "phase": "running" });
