@@ -9,9 +9,10 @@
 //!      +-- wanted.json -->  +-- state.json                      +-- log
 //! ```
 //!
-//! What runs for a service is `[service.NAME] process`, with the `${…}` forms of [`forms`]. Each service has an address
-//! of 127.0.0.0/8 of its own and is told it by `${address:self}`; it has to listen there. Published ports are not
-//! forwarded, images, `user`, `working_dir` and health checks are not used, limits are not enforced.
+//! What runs for a service is `[service.NAME] process`, where `${address:SERVICE}`, `${volume:NAME}`, `${file:NAME}` and
+//! `${mount:TARGET}` stand for what the engine made of them. Each service has an address of 127.0.0.0/8 of its own and is
+//! told it by `${address:self}`; it has to listen there. Published ports are not forwarded, images, `user`,
+//! `working_dir` and health checks are not used, limits are not enforced.
 
 mod address;
 mod create;
