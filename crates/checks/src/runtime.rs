@@ -5,7 +5,7 @@ use stack::{Condition, MountSource, Restart, Service};
 use crate::{
     check::{Check, Level, Mode, Reach},
     input::{Input, Seen, escape},
-    known,
+    known::{self, Store},
 };
 
 pub(crate) const CHECKS: [Check; 8] = [
@@ -199,7 +199,9 @@ fn depends_on_not_healthy(input: &Input<'_>) -> Vec<Seen> {
         for (on, dependency) in &service.depends_on {
             let Some(other) = input.shape.services.get(on) else { continue };
             let Some(store) = known::store(input.shape, on, other) else { continue };
-            if dependency.condition == Condition::ServiceStarted {
+            // A key store is not healthy before it is unsealed, which comes after it was started.
+            let waits = dependency.condition != Condition::ServiceStarted || store == Store::Keys;
+            if !waits {
                 let message = format!("`{name}` does not wait until `{on}` ({}) is ready", store.as_str());
                 let below = format!("/depends_on/{}", escape(on.as_str()));
                 seen.push(Seen::in_service(name, &below, message, on.as_str()));

@@ -67,6 +67,14 @@ fn a_service_that_does_not_wait_for_its_database_is_found() {
 }
 
 #[test]
+fn a_key_store_is_not_waited_for_because_it_starts_sealed() {
+    let green = stack()
+        .service("bao", "openbao:2", |_| {})
+        .service("web", "web:1", |web| after(web, "bao", Condition::ServiceStarted));
+    assert!(green.messages("depends-on-not-healthy").is_empty());
+}
+
+#[test]
 fn a_one_shot_that_is_restarted_for_ever_is_found() {
     let with = |restart| {
         stack().service("migrate", "web:1", |migrate| migrate.restart = restart).service(

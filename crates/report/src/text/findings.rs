@@ -1,4 +1,4 @@
-//! Findings, grouped: errors, warnings, notes; the verdict last.
+//! Findings, grouped by weight and check; the verdict last.
 
 use std::fmt::Write;
 
@@ -20,8 +20,12 @@ pub fn findings(report: &FindingsReport, took: Option<std::time::Duration>, styl
         text.push('\n');
     }
     for severity in [Severity::Error, Severity::Warning] {
+        let mut told: Vec<&str> = Vec::new();
         for finding in report.findings.iter().filter(|finding| finding.said.severity == severity) {
-            text.push_str(&entry(finding, style));
+            if !told.contains(&finding.said.id.as_str()) {
+                told.push(&finding.said.id);
+                text.push_str(&entry(report, finding, style));
+            }
         }
     }
     text.push_str(&notes(report));
@@ -32,15 +36,18 @@ pub fn findings(report: &FindingsReport, took: Option<std::time::Duration>, styl
     text
 }
 
-fn entry(finding: &FindingReport, style: Style) -> String {
-    let said = &finding.said;
-    let place = place(finding);
-    let head = style.severity(said.severity, word(said.severity));
-    let mut text = format!("{head} {}", said.id);
-    if !place.is_empty() {
-        let _ = write!(text, "  {place}");
-    }
-    let _ = writeln!(text, "\n  {}", said.message);
+/// A check with everything it found: its reason and its fix are said once.
+fn entry(report: &FindingsReport, first: &FindingReport, style: Style) -> String {
+    let said = &first.said;
+    let same = report.findings.iter().filter(|finding| finding.said.id == said.id);
+    let rows: Vec<Vec<String>> = same
+        .map(|finding| match place(finding) {
+            place if place.is_empty() => vec![finding.said.message.clone()],
+            place => vec![place, finding.said.message.clone()],
+        })
+        .collect();
+    let mut text = format!("{} {}\n", style.severity(said.severity, word(said.severity)), said.id);
+    text.push_str(&table("  ", &rows));
     for why in &said.causes {
         let _ = writeln!(text, "  why: {why}");
     }

@@ -30,6 +30,7 @@ fn errors_come_in_full_notes_in_a_line_and_the_verdict_last() {
         exit: Exit::Findings,
         findings: vec![
             finding(Severity::Error, "default-secret", "POSTGRES_PASSWORD is `postgres`"),
+            finding(Severity::Error, "default-secret", "API_KEY is `changeme`"),
             finding(Severity::Note, "no-memory-limit", "`db` may take all memory of the host"),
         ],
         diagnostics: Vec::new(),
@@ -37,8 +38,9 @@ fn errors_come_in_full_notes_in_a_line_and_the_verdict_last() {
         not_evaluated: vec!["unset-secret"],
     };
     let expected = "\
-error default-secret  compose.yaml:31:7
-  POSTGRES_PASSWORD is `postgres`
+error default-secret
+  compose.yaml:31:7  POSTGRES_PASSWORD is `postgres`
+  compose.yaml:31:7  API_KEY is `changeme`
   why: anyone who reaches the port owns the data
   fix: declare it in `[secret]`
   docs: seaworthy explain default-secret
@@ -46,7 +48,7 @@ error default-secret  compose.yaml:31:7
 note no-memory-limit  compose.yaml:31:7  `db` may take all memory of the host
 
 not looked at: unset-secret
-1 error would stop a deploy · 0 warnings · 1 note · 33 checks in 9 ms
+2 errors would stop a deploy · 0 warnings · 1 note · 33 checks in 9 ms
 ";
     let took = Some(Duration::from_millis(9));
     assert_eq!(text::findings(&report, took, text::Style::PLAIN), expected);
