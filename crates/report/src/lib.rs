@@ -19,9 +19,7 @@ pub use findings::{FindingReport, FindingsReport, findings_report};
 pub use lists::{BackupsReport, RunLine, RunsReport, SetLine, run_line};
 pub use refusal::Refusal;
 pub use render::RenderReport;
-pub use run::{
-    ImpactReport, ReleaseReport, RunOutcome, RunReport, StepReport, StepState, Told, refused, run_report,
-};
+pub use run::{ImpactReport, ReleaseReport, RunOutcome, RunReport, StepReport, StepState, Told, run_report};
 pub use said::Said;
 pub use status::{ServiceStatus, StatusReport, status_report};
 pub use validate::{Asked, ValidateReport};

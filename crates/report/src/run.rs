@@ -1,6 +1,6 @@
 //! What a verb that acts says: `seaworthy.run/1`, the fold of a journal for people and scripts.
 
-use diag::{Diagnostic, Exit, Stop};
+use diag::{Diagnostic, Exit};
 use plan::{Action, Effect, Outcome, Output, Plan, Progress, Step, StepId, Verb};
 use serde::Serialize;
 
@@ -63,8 +63,6 @@ pub enum RunOutcome {
     Waiting,
     /// Taking it back failed.
     Stuck,
-    /// Nothing was begun: a precondition is missing, or the input is bad.
-    Refused,
     /// It has not ended: it is running, or was interrupted.
     Unfinished,
 }
@@ -78,7 +76,6 @@ impl RunOutcome {
             RunOutcome::Undone => "undone",
             RunOutcome::Waiting => "waiting",
             RunOutcome::Stuck => "stuck",
-            RunOutcome::Refused => "refused",
             RunOutcome::Unfinished => "unfinished",
         }
     }
@@ -186,31 +183,6 @@ pub fn run_report(plan: &Plan, progress: &Progress, told: Told<'_>) -> RunReport
     }
 }
 
-/// The report of a verb that was refused before anything was begun.
-pub fn refused(verb: Verb, stack: &str, shape: &str, stop: &Stop) -> RunReport {
-    RunReport {
-        schema: "seaworthy.run/1",
-        verb: verb.as_str(),
-        stack: stack.to_owned(),
-        project: stack.to_owned(),
-        shape: shape.to_owned(),
-        outcome: RunOutcome::Refused,
-        exit: stop.exit,
-        run: None,
-        release: ReleaseReport::default(),
-        set: None,
-        steps: Vec::new(),
-        impact: ImpactReport::default(),
-        seconds: None,
-        kept: Vec::new(),
-        wrote: Vec::new(),
-        not_done: Vec::new(),
-        diagnostics: stop.diagnostics.iter().map(Said::from).collect(),
-        waiting_for: None,
-        next: None,
-    }
-}
-
 /// How a run stands.
 pub(crate) fn outcome_of(plan: &Plan, progress: &Progress) -> RunOutcome {
     match &progress.outcome {
@@ -227,7 +199,6 @@ fn exit_of(outcome: RunOutcome) -> Exit {
     match outcome {
         RunOutcome::Applied | RunOutcome::Unchanged => Exit::Done,
         RunOutcome::Undone => Exit::Findings,
-        RunOutcome::Refused => Exit::Usage,
         RunOutcome::Waiting | RunOutcome::Unfinished => Exit::Precondition,
         RunOutcome::Stuck => Exit::Stuck,
     }
@@ -266,7 +237,7 @@ fn next_command(plan: &Plan, progress: &Progress, outcome: RunOutcome, run: Opti
                 Action::Keys { .. } | Action::Restore { .. } => {
                     format!("seaworthy {} --shares FILE", plan.verb)
                 }
-                _ => format!("seaworthy attest {run} --step {waits} --who NAME --proof TEXT"),
+                _ => format!("seaworthy attest {run} --who NAME --proof TEXT"),
             })
         }
         RunOutcome::Stuck => {

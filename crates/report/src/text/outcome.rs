@@ -33,7 +33,6 @@ pub fn outcome(report: &RunReport, style: Style) -> String {
         }
         RunOutcome::Stuck => text.push_str(&stuck(report)),
         RunOutcome::Unfinished => text.push_str("the run was interrupted; the same verb takes it up again\n"),
-        RunOutcome::Refused => {}
     }
     for hint in hints.iter().filter(|hint| report.next.as_ref() != Some(*hint)) {
         let _ = writeln!(text, "{} {hint}", style.faint("hint:"));

@@ -1,9 +1,9 @@
 //! A run while it runs, and how it ended.
 
-use diag::{Diagnostic, Exit, Stop};
+use diag::Exit;
 use plan::{Entry, Outcome, Plan, Progress, Verb};
 use report::{
-    RunOutcome, RunReport, Told, refused, run_report,
+    RunOutcome, RunReport, Told, run_report,
     text::{Style, outcome, progress},
 };
 
@@ -107,7 +107,7 @@ fn a_run_that_waits_for_a_person_ends_with_the_attest_command() {
     assert_eq!((report.outcome, report.exit), (RunOutcome::Waiting, Exit::Precondition));
     let expected = "\
 waiting: enter the hostname in the console
-seaworthy attest k7 --step person-hostname --who NAME --proof TEXT
+seaworthy attest k7 --who NAME --proof TEXT
 ";
     assert_eq!(outcome(&report, Style::PLAIN), expected);
 }
@@ -127,12 +127,4 @@ fn an_interrupted_run_says_how_to_go_on() {
     assert_eq!(report.outcome, RunOutcome::Unfinished);
     let expected = "the run was interrupted; the same verb takes it up again\nseaworthy deploy\n";
     assert_eq!(outcome(&report, Style::PLAIN), expected);
-}
-
-#[test]
-fn a_refusal_carries_its_own_exit_code_and_hint() {
-    let held = Diagnostic::error("locked", "run k3 holds the lock").hint("wait for it");
-    let report = refused(Verb::Deploy, "blog", "local", &Stop::precondition(held));
-    assert_eq!((report.outcome, report.exit), (RunOutcome::Refused, Exit::Precondition));
-    assert_eq!(outcome(&report, Style::PLAIN), "error: run k3 holds the lock\nhint: wait for it\n");
 }
