@@ -203,7 +203,7 @@ pub enum Effect {
         /// The policy.
         restart: stack::Restart,
     },
-    /// Rename it. Done already when `to` exists and `from` does not.
+    /// Rename it. Done already when `from` does not exist; refused when both do.
     Rename {
         /// Its name now.
         from: String,

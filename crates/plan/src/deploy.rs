@@ -34,11 +34,11 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
     let mut plan = Plan::empty(Verb::Deploy, shape, facts, policy);
     let mut steps = Steps::default();
     let survey = compare(&placing);
-    if survey.changes.is_empty() && survey.starts.is_empty() && survey.seals.is_empty() && !changed_for_us {
+    if survey.is_closed() && !changed_for_us {
         plan.not_done = survey.not_done;
         return Ok(plan);
     }
-    clear_the_way(&placing, &mut steps, &survey.changes);
+    clear_the_way(&placing, &mut steps, &survey);
     let changing: Vec<ServiceName> =
         survey.changes.iter().map(|change| change.container.service.clone()).collect();
     placing.prepare(&mut steps, &changing);
@@ -90,11 +90,11 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
     let mut plan = Plan::empty(Verb::Rollback, shape, facts, policy);
     let survey = compare(&placing);
     plan.not_done = survey.not_done.clone();
-    if survey.changes.is_empty() && survey.starts.is_empty() && facts.current == Some(target.number) {
+    if survey.is_closed() && facts.current == Some(target.number) {
         return Ok(plan);
     }
     let mut steps = Steps::default();
-    clear_the_way(&placing, &mut steps, &survey.changes);
+    clear_the_way(&placing, &mut steps, &survey);
     let changing: Vec<ServiceName> =
         survey.changes.iter().map(|change| change.container.service.clone()).collect();
     placing.prepare(&mut steps, &changing);
@@ -110,8 +110,20 @@ pub(crate) struct Gap {
     pub(crate) changes: Vec<Change>,
     pub(crate) starts: Vec<(crate::Container, Vec<String>)>,
     pub(crate) seals: Vec<crate::Container>,
+    /// Names under which a run that got stuck left a good container, and the names they belong under.
+    pub(crate) left_aside: Vec<(String, String)>,
     pub(crate) not_done: Vec<String>,
     pub(crate) order: Vec<ServiceName>,
+}
+
+impl Gap {
+    /// True when there is nothing to close.
+    fn is_closed(&self) -> bool {
+        self.changes.is_empty()
+            && self.starts.is_empty()
+            && self.seals.is_empty()
+            && self.left_aside.is_empty()
+    }
 }
 
 /// Compares every service with the container that was seen under its name.
@@ -121,12 +133,20 @@ pub(crate) fn compare(placing: &Placing<'_>) -> Gap {
         changes: Vec::new(),
         starts: Vec::new(),
         seals: Vec::new(),
+        left_aside: Vec::new(),
         not_done: Vec::new(),
         order: order.clone(),
     };
     for service in &order {
         let wanted = placing.wanted(service);
-        let seen = placing.facts.containers.iter().find(|seen| seen.name == wanted.name);
+        let named = |name: &str| placing.facts.containers.iter().find(|seen| seen.name == name);
+        let aside = format!("{}-was", wanted.name);
+        let seen = named(&wanted.name).or_else(|| {
+            // A run that got stuck set it aside and put nothing in its place: it is taken back first.
+            let left = named(&aside)?;
+            gap.left_aside.push((aside.clone(), wanted.name.clone()));
+            Some(left)
+        });
         match seen {
             None => {
                 let because = vec!["it does not exist yet".to_owned()];
@@ -136,7 +156,7 @@ pub(crate) fn compare(placing: &Placing<'_>) -> Gap {
                 reasons if !reasons.is_empty() => gap.changes.push(Change {
                     container: wanted,
                     because: reasons,
-                    replaces: Some(seen.name.clone()),
+                    replaces: Some(placing.shape.container_name(service)),
                 }),
                 _ => keep(placing, &mut gap, wanted, seen),
             },
@@ -223,13 +243,19 @@ fn is_leftover(name: &str) -> bool {
 }
 
 /// Removes what an earlier run set aside under the names this one needs.
-fn clear_the_way(placing: &Placing<'_>, steps: &mut Steps, changes: &[Change]) {
-    for change in changes {
+fn clear_the_way(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) {
+    for (from, to) in &gap.left_aside {
+        let because = vec![format!("an earlier run left it as `{from}`")];
+        let rename = Effect::Rename { from: from.clone(), to: to.clone() };
+        steps.engine("name", to, rename, &because);
+    }
+    for change in &gap.changes {
         let name = &change.container.name;
         let failed =
             format!("{}-{}-{}-failed", placing.shape.stack, change.container.service, placing.release);
         for taken in [format!("{name}-was"), format!("{name}-next"), failed] {
-            if placing.facts.containers.iter().any(|seen| seen.name == taken) {
+            let taken_back = gap.left_aside.iter().any(|(from, _)| *from == taken);
+            if !taken_back && placing.facts.containers.iter().any(|seen| seen.name == taken) {
                 let because = vec![format!("an earlier run left `{taken}`")];
                 let service = change.container.service.to_string();
                 steps.engine("clear", &service, Effect::Remove { container: taken }, &because);

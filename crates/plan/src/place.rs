@@ -15,7 +15,7 @@
 
 use std::collections::BTreeSet;
 
-use stack::{Condition, Probe, ProbeRole, ServiceName, Shape};
+use stack::{Condition, EngineKind, MountSource, Probe, ProbeRole, PullPolicy, ServiceName, Shape};
 
 use crate::{
     Action, Container, Effect, Facts, KeyStep,
@@ -51,42 +51,59 @@ impl Placing<'_> {
 
     /// Images, networks and volumes that `services` need and that are not there.
     pub(crate) fn prepare(&self, steps: &mut Steps, services: &[ServiceName]) {
-        let cause = |service: &ServiceName| vec![format!("{service} needs it")];
+        self.prepare_images(steps, services);
+        self.prepare_networks(steps, services);
+        self.prepare_volumes(steps, services);
+    }
+
+    fn prepare_images(&self, steps: &mut Steps, services: &[ServiceName]) {
+        // The process engine runs no images.
+        if self.facts.host.engine == EngineKind::Process {
+            return;
+        }
         let mut seen = BTreeSet::new();
         for name in services {
             let service = &self.shape.services[name];
-            let always = service.pull_policy == stack::PullPolicy::Always;
+            let always = service.pull_policy == PullPolicy::Always;
             let there = self.facts.images.contains_key(&service.image) && !always;
             if !service.image.is_empty() && !there && seen.insert(service.image.clone()) {
                 let effect = Effect::EnsureImage { image: service.image.clone(), always };
-                steps.engine("pull", &service.image, effect, &cause(name));
+                steps.engine("pull", &service.image, effect, &needed_by(name));
             }
         }
+    }
+
+    fn prepare_networks(&self, steps: &mut Steps, services: &[ServiceName]) {
+        let mut seen = BTreeSet::new();
         for name in services {
             for key in self.shape.services[name].networks.keys() {
                 let network = desired::network(self.shape, key);
                 let known =
                     self.facts.networks.contains_key(&network.name) || self.shape.networks[key].external;
-                if !known && seen.insert(format!("network {}", network.name)) {
-                    let name_of = network.name.clone();
-                    let remove = Effect::RemoveNetwork { name: name_of.clone() };
+                if !known && seen.insert(network.name.clone()) {
+                    let subject = network.name.clone();
+                    let remove = Effect::RemoveNetwork { name: subject.clone() };
                     steps
-                        .engine("network", &name_of, Effect::EnsureNetwork { network }, &cause(name))
+                        .engine("network", &subject, Effect::EnsureNetwork { network }, &needed_by(name))
                         .undone_by_effect(remove);
                 }
             }
         }
+    }
+
+    fn prepare_volumes(&self, steps: &mut Steps, services: &[ServiceName]) {
+        let mut seen = BTreeSet::new();
         for name in services {
             for mount in &self.shape.services[name].mounts {
-                let stack::MountSource::Volume { volume: key } = &mount.source else { continue };
+                let MountSource::Volume { volume: key } = &mount.source else { continue };
                 let volume = desired::volume(self.shape, key);
                 let known = self.facts.volumes.contains_key(&volume.name) || self.shape.volumes[key].external;
-                if !known && seen.insert(format!("volume {}", volume.name)) {
-                    let name_of = volume.name.clone();
-                    let step =
-                        steps.engine("volume", &name_of, Effect::EnsureVolume { volume }, &cause(name));
+                if !known && seen.insert(volume.name.clone()) {
+                    let subject = volume.name.clone();
+                    let effect = Effect::EnsureVolume { volume };
+                    let step = steps.engine("volume", &subject, effect, &needed_by(name));
                     if self.volumes_are_ours {
-                        step.undone_by_effect(Effect::RemoveVolume { name: name_of });
+                        step.undone_by_effect(Effect::RemoveVolume { name: subject });
                     }
                 }
             }
@@ -147,14 +164,9 @@ impl Placing<'_> {
     /// Starts a container that is there and should run.
     pub(crate) fn start(&self, steps: &mut Steps, container: &Container, because: &[String]) {
         let undo = Effect::Stop { container: container.name.clone(), grace: None };
-        steps
-            .engine(
-                "start",
-                container.service.as_str(),
-                Effect::Start { container: container.name.clone() },
-                because,
-            )
-            .undone_by_effect(undo);
+        // Whoever stopped it may have taken its restart policy away.
+        let start = Effect::Resume { container: container.name.clone(), restart: container.settings.restart };
+        steps.engine("start", container.service.as_str(), start, because).undone_by_effect(undo);
     }
 
     /// Waits until a service that was just started is what those after it need: unsealed, ready, or ended.
@@ -213,6 +225,10 @@ impl Placing<'_> {
         let subject = format!("{} services", subjects.len());
         steps.add("watch", &subject, Action::Watch { subjects, lasting }, &[because]);
     }
+}
+
+fn needed_by(service: &ServiceName) -> Vec<String> {
+    vec![format!("{service} needs it")]
 }
 
 /// Probes that gate a start: startup first, then ready; live ones are for later.

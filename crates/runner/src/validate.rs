@@ -140,7 +140,7 @@ impl Operations {
             validation.answers.extend(seen.into_iter().map(|seen| Answer {
                 question: format!("{}:{} from network {network}", seen.service, seen.port),
                 must_answer: false,
-                saw: seen.in_words(),
+                saw: without_subject(&seen.in_words()),
                 passed: seen.is_isolated(),
             }));
         }
@@ -169,4 +169,9 @@ impl Operations {
         names.dedup();
         names
     }
+}
+
+/// What came of a question, without the question that stands beside it.
+fn without_subject(words: &str) -> String {
+    words.split_once(": ").map_or(words, |(_, saw)| saw).to_owned()
 }

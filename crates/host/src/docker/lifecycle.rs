@@ -85,9 +85,8 @@ impl Docker {
             (None, Some(_)) => Ok(Output::Unchanged),
             (Some(_), Some(_)) => Err(EngineError::new(Trouble::Conflict, doing)
                 .because(format!("a container named `{to}` is there already"))),
-            (None, None) => {
-                Err(EngineError::new(Trouble::NotFound, doing).because("there is no such container"))
-            }
+            // An undo may be asked for a step that never ran, or after another undo gave the container away.
+            (None, None) => Ok(Output::Unchanged),
         }
     }
 
