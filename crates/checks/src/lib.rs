@@ -76,11 +76,10 @@ pub fn run(input: &Input<'_>) -> Vec<Finding> {
         }
     }
     let mut findings: Vec<Finding> = findings.into_values().collect();
-    findings.sort_by(|a, b| {
-        let key = |finding: &Finding| {
-            (finding.severity, finding.place.clone(), finding.check.clone(), finding.evidence.clone())
-        };
-        key(a).cmp(&key(b))
+    // What stands in no file comes after what does.
+    findings.sort_by_cached_key(|finding| {
+        let place = (finding.place.is_none(), finding.place.clone());
+        (finding.severity, place, finding.check.clone(), finding.evidence.clone())
     });
     findings
 }

@@ -178,8 +178,11 @@ fn host_network(input: &Input<'_>) -> Vec<Seen> {
 fn data_store_at_edge(input: &Input<'_>) -> Vec<Seen> {
     let mut seen = Vec::new();
     for (name, service, _) in stores(input) {
+        // A data store that is itself published is another check's business.
         let edges = input.services().filter(|(other, edge)| {
-            *other != name && !edge.ports.is_empty() && !edge.depends_on.contains_key(name)
+            !edge.ports.is_empty()
+                && !edge.depends_on.contains_key(name)
+                && known::store(input.shape, other, edge).is_none()
         });
         for (edge, other) in edges {
             for network in other.networks.keys().filter(|network| service.networks.contains_key(*network)) {

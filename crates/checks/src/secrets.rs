@@ -88,7 +88,7 @@ pub(crate) const CHECKS: [Check; 7] = [
         look: secret_in_environment,
     },
     Check {
-        id: "unused-secret",
+        id: "secret-given-to-nobody",
         catalogue: Some("SEC-014"),
         level: Level::Low,
         production: Reach::Everywhere,

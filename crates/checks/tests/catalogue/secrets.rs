@@ -94,5 +94,5 @@ fn a_secret_in_the_environment_is_found_and_a_file_is_not() {
 fn a_secret_that_nobody_is_given_is_worth_a_note() {
     let red = stack().secret("old");
     let green = stack().secret("pw").service("db", "postgres:16", |db| env_secret(db, "PGPASSWORD", "pw"));
-    red_green("unused-secret", &red, "secret `old` is given to no service", &green);
+    red_green("secret-given-to-nobody", &red, "secret `old` is given to no service", &green);
 }
