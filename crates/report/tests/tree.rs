@@ -1,5 +1,9 @@
 //! The pure ring depends on nothing that could touch a file, a socket, a process, a clock or a terminal.
-#![expect(clippy::disallowed_types, reason = "a test may ask cargo what the crate must not")]
+#![expect(
+    clippy::disallowed_types,
+    clippy::disallowed_methods,
+    reason = "a test may ask cargo what the crate must not"
+)]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
