@@ -19,9 +19,10 @@ start() {
             echo "engine: started"
             return
         fi
+        kill -0 "$(cat "$file")" 2>/dev/null || break
         sleep 0.5
     done
-    echo "engine: none answers after 30 s; the end of $log:" >&2
+    echo "engine: it does not answer; the end of $log:" >&2
     tail -n 20 "$log" >&2
     stop "$file"
     return 1
