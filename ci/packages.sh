@@ -4,7 +4,7 @@ set -euo pipefail
 
 needs=(
     dockerd:docker.io docker:docker.io mmdebstrap:mmdebstrap age:age zstd:zstd strace:strace jq:jq
-    psql:postgresql-client pg_restore:postgresql-client
+    openssl:openssl psql:postgresql-client pg_restore:postgresql-client
 )
 
 missing=()
