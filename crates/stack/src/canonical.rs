@@ -8,7 +8,8 @@ use serde_json::{Map as Json, Value as J, json};
 use crate::{
     compose::enabled,
     reading::Reading,
-    shape::Shape,
+    shape::{Service, Shape},
+    text::{Part, Text},
     tree::{Node, Value},
 };
 
@@ -19,7 +20,9 @@ pub(crate) fn canonical(reading: &Reading<'_>, file: &Node, shape: &Shape, profi
     let section = |name: &str| file.get(name).and_then(Node::as_map).into_iter().flatten();
     let services: Json<String, J> = section("services")
         .filter(|(_, entry)| !entry.node.is_null() && enabled(&entry.node, profiles))
-        .map(|(name, entry)| (name.clone(), service(reading, &entry.node)))
+        .map(|(name, entry)| {
+            (name.clone(), service(reading, &entry.node, shape.services.get(&name.as_str().into())))
+        })
         .collect();
     let files_used = |kind: &str, name: &str| {
         let lists = services.values().filter_map(|service| service.get(kind)?.as_array());
@@ -72,9 +75,21 @@ fn declared(reading: &Reading<'_>, file: &Node, section: &str, name: &str) -> Js
     }
 }
 
-fn service(reading: &Reading<'_>, node: &Node) -> J {
+fn service(reading: &Reading<'_>, node: &Node, typed: Option<&Service>) -> J {
     let J::Object(mut json) = json_of(reading, node) else { return J::Null };
     json.retain(|key, _| !key.starts_with("x-") && key != "env_file");
+    if let Some(typed) = typed.filter(|typed| !typed.environment.is_empty()) {
+        let value = |text: &Option<Text>| text.as_ref().map_or(J::Null, |text| written(text).into());
+        let environment = typed.environment.iter().map(|(name, text)| (name.replace('$', "$$"), value(text)));
+        json.insert("environment".to_owned(), J::Object(environment.collect()));
+    }
+    for dependency in
+        json.get_mut("depends_on").and_then(J::as_object_mut).into_iter().flat_map(Json::values_mut)
+    {
+        if let Some(dependency) = dependency.as_object_mut() {
+            dependency.entry("required").or_insert(true.into());
+        }
+    }
     for key in ["command", "entrypoint"] {
         json.entry(key).or_insert(J::Null);
     }
@@ -90,6 +105,15 @@ fn service(reading: &Reading<'_>, node: &Node) -> J {
         }
     }
     J::Object(json)
+}
+
+/// A text with `$` doubled where it is literal.
+fn written(text: &Text) -> String {
+    let double = |part: &Part| match part {
+        Part::Literal(literal) => Part::Literal(literal.replace('$', "$$")),
+        other => other.clone(),
+    };
+    Text(text.0.iter().map(double).collect()).to_string()
 }
 
 fn empty(json: &J) -> bool {

@@ -7,8 +7,8 @@ use diag::Diagnostic;
 use crate::{
     content,
     environment::not_a_file,
-    fields::Fields,
-    interpolate::interpolate,
+    fields::{Fields, wrong},
+    interpolate::{expand, interpolate},
     keys,
     load::Found,
     merge,
@@ -22,9 +22,9 @@ use crate::{
     variables::Variables,
 };
 
-/// Reads the files and lays them over one another. `None`: none of them could be read.
-pub(crate) fn merged(reading: &Reading<'_>, files: &[String], variables: &Variables) -> Option<Node> {
-    let mut merged: Option<Node> = None;
+/// The documents of the files, in merge order, as they were written.
+pub(crate) fn documents(reading: &Reading<'_>, files: &[String]) -> Vec<Node> {
+    let mut documents = Vec::new();
     for name in files {
         let bytes = match reading.find(&reading.absolute(name)) {
             Some(Found::File { bytes, .. }) => bytes,
@@ -35,27 +35,55 @@ pub(crate) fn merged(reading: &Reading<'_>, files: &[String], variables: &Variab
             }
             None => continue,
         };
-        for mut document in parse::parse(reading, name, bytes) {
+        for document in parse::parse(reading, name, bytes) {
             if document.is_null() {
                 continue;
             }
             if document.as_map().is_none() {
                 let message = format!("a Compose file must be a mapping, and this is {}", document.kind());
-                reading.say(
-                    document.at,
-                    Diagnostic::error("wrong-type", message).hint("it begins with `services:`"),
-                );
+                let said = Diagnostic::error("wrong-type", message);
+                reading.say(document.at, said.hint("it begins with `services:`"));
                 continue;
             }
-            interpolate(reading, variables, &mut document);
-            normalise(reading, &mut document);
-            merged = Some(match merged {
-                Some(below) => merge::merge(reading, below, document),
-                None => document,
-            });
+            documents.push(document);
         }
     }
-    let mut merged = merged?;
+    documents
+}
+
+/// `name:` of the last document that has one, interpolated.
+pub(crate) fn name(reading: &Reading<'_>, documents: &[Node], variables: &Variables) -> Option<String> {
+    let node = documents.iter().rev().find_map(|document| document.get("name"))?;
+    reading.plain(&expand(reading, variables, node.at, &node.scalar()?)).ok()
+}
+
+/// The documents laid over one another. `None`: there is none.
+pub(crate) fn merged(
+    reading: &Reading<'_>,
+    documents: Vec<Node>,
+    files: &[String],
+    variables: &Variables,
+) -> Option<Node> {
+    let mut merged: Option<Node> = None;
+    for mut document in documents {
+        interpolate(reading, variables, &mut document);
+        normalise(reading, &mut document);
+        merged = Some(match merged {
+            Some(below) => merge::merge(reading, below, document),
+            None => document,
+        });
+    }
+    let Some(mut merged) = merged else {
+        // Why a file could not be read was said; only an empty one says nothing by itself.
+        if reading.needs().is_empty() && !reading.failed() && !files.is_empty() {
+            let said = Diagnostic::error("no-services", format!("nothing stands in {}", files.join(", ")));
+            reading.say(
+                Spot::default(),
+                said.hint("a Compose file has a `services:` mapping with at least one service"),
+            );
+        }
+        return None;
+    };
     merge::settle(&mut merged);
     merge::unify(reading, &mut merged);
     Some(merged)
@@ -93,7 +121,11 @@ pub(crate) fn compose(
             let said = Diagnostic::error("bad-name", format!("`{name}` is no name for a service"));
             reading.say(entry.key_at, said.hint("use letters, digits, `.`, `_` and `-`"));
         }
-        if entry.node.is_null() || !enabled(&entry.node, profiles) {
+        if entry.node.as_map().is_none() {
+            // An empty value stands nowhere of its own: its key does.
+            let at = if entry.node.is_null() { entry.key_at } else { entry.node.at };
+            wrong(reading, &Node { at, ..entry.node.clone() }, name, "a mapping");
+        } else if !enabled(&entry.node, profiles) {
             keys::check(reading, &keys::SERVICE, &entry.node);
         } else {
             services.insert(ServiceName::new(*name), service::service(reading, &around, &entry.node));

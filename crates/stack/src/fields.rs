@@ -64,18 +64,36 @@ impl<'n, 'a> Fields<'n, 'a> {
 
     /// A string, values of variables filled in.
     pub(crate) fn string(&self, key: &str) -> Option<String> {
-        plain(self.reading, self.node(key)?, key)
+        self.word(self.node(key)?, key)
+    }
+
+    /// A string; a number or a boolean is none here, as under Compose.
+    fn word(&self, node: &Node, key: &str) -> Option<String> {
+        match node.value {
+            Value::Text(_) => plain(self.reading, node, key),
+            _ => {
+                wrong(self.reading, node, key, "a string");
+                None
+            }
+        }
     }
 
     /// Strings of a list, values filled in.
     pub(crate) fn strings(&self, key: &str) -> Vec<String> {
-        self.items(key).iter().filter_map(|item| plain(self.reading, item, key)).collect()
+        self.items(key).iter().filter_map(|item| self.word(item, key)).collect()
     }
 
     /// Texts of a list, values held.
     pub(crate) fn texts(&self, key: &str) -> Option<Vec<Text>> {
         self.node(key)?;
-        Some(self.items(key).iter().filter_map(|item| text(self.reading, item, key)).collect())
+        let text = |item: &Node| match &item.value {
+            Value::Text(text) => Some(self.reading.text(text)),
+            _ => {
+                wrong(self.reading, item, key, "a string");
+                None
+            }
+        };
+        Some(self.items(key).iter().filter_map(text).collect())
     }
 
     /// Name and value of each entry of a mapping, values filled in; an empty one becomes an empty string.

@@ -6,7 +6,7 @@ use diag::Diagnostic;
 
 use crate::{
     canonical, compose, discovery, materials::Materials, names::StackName, reading::Reading, settings,
-    shape::Shape, tree::Node, verify,
+    shape::Shape, verify,
 };
 
 /// Reads a stack. Pure: it answers which paths it misses until `files` holds them all.
@@ -36,16 +36,18 @@ fn read(reading: &Reading<'_>) -> Option<Loaded> {
         return None;
     }
     settings.declare_secrets(reading, &mut variables);
-    let merged = compose::merged(reading, &files, &variables);
+    let documents = compose::documents(reading, &files);
     if !reading.needs().is_empty() {
         return None;
     }
+    let of_file = compose::name(reading, &documents, &variables);
+    let name = discovery::name(reading, settings.name(), of_file.as_deref(), &variables);
+    variables.set_project(&name, &reading.request.directory);
+    let merged = compose::merged(reading, documents, &files, &variables);
     let profiles = discovery::profiles(reading, &shape.value.profiles, &variables);
     let read = merged.as_ref().map(|file| {
         let compose = compose::compose(reading, file, &profiles, &variables);
         verify::verify(reading, file, &compose);
-        let of_file = file.get("name").and_then(Node::scalar).and_then(|name| reading.plain(&name).ok());
-        let name = discovery::name(reading, settings.name(), of_file.as_deref(), &variables);
         let shape = settings.apply(reading, &shape, compose, StackName::new(name), files, &variables);
         (canonical::canonical(reading, file, &shape, &profiles), shape)
     });

@@ -9,7 +9,7 @@ use crate::{
     load::Found,
     materials::Tree,
     names::VolumeKey,
-    reading::{Reading, sha256},
+    reading::{Reading, clean, sha256},
     shape::{ContentId, Mount, MountSource},
     tree::Node,
     values,
@@ -71,14 +71,14 @@ fn mount(reading: &Reading<'_>, item: &Node) -> Option<Mount> {
         reading.say(item.at, said.hint("a target begins with `/`"));
         return None;
     }
-    Some(Mount { target, source, read_only })
+    Some(Mount { target: clean(&target), source, read_only })
 }
 
 /// A path of the host. What a read-only one holds belongs to the service's identity.
 fn bound(reading: &Reading<'_>, item: &Node, source: &str, read_only: bool, create: bool) -> MountSource {
     let path = reading.absolute(source);
-    // A socket has no content. A writable path that is missing is made by the engine, as under Compose.
-    if path.ends_with(".sock") || (!read_only && create) {
+    // A writable path that is missing is made by the engine, as under Compose.
+    if of_the_machine(&path) || (!read_only && create) {
         return MountSource::Bind { path, content: None };
     }
     let content = match reading.find(&path) {
@@ -101,6 +101,15 @@ fn bound(reading: &Reading<'_>, item: &Node, source: &str, read_only: bool, crea
         }
     };
     MountSource::Bind { path, content }
+}
+
+/// A socket, the whole machine, or what its kernel and engine show as files: reading it would not end, and what it
+/// holds is no part of a service's identity.
+fn of_the_machine(path: &str) -> bool {
+    let trees = ["/proc", "/sys", "/dev", "/run", "/var/run", "/var/lib/docker"];
+    let below =
+        |tree: &str| path.strip_prefix(tree).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    path == "/" || path.ends_with(".sock") || trees.into_iter().any(below)
 }
 
 /// Puts a file or tree among the materials, under its hash.

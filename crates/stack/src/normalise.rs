@@ -5,7 +5,7 @@ use diag::Diagnostic;
 use crate::{
     reading::{Reading, Reference, is_marker},
     tree::{Entry, Map, Node, Spot, Value},
-    values::{self, Origin},
+    values::{self, Origin, Word},
 };
 
 /// Brings one interpolated file into the long syntax. What has the wrong type is left for the typed reading to say.
@@ -28,9 +28,7 @@ pub(crate) fn normalise(reading: &Reading<'_>, file: &mut Node) {
         for key in ["secrets", "configs"] {
             edit(service, key, |node| items(node, "source"));
         }
-        for key in ["tmpfs", "profiles"] {
-            edit(service, key, listed);
-        }
+        edit(service, "tmpfs", listed);
         edit(service, "networks", |node| keyed(reading, node, Value::Null));
         edit(service, "depends_on", |node| {
             let condition = Node::text(node.at, "service_started");
@@ -153,12 +151,20 @@ fn command(reading: &Reading<'_>, node: &mut Node) {
             None => chars.push((c, None)),
         }
     }
-    let Some(words) = values::words(&chars) else {
+    let Some((words, cut)) = values::words(&chars) else {
         let said = Diagnostic::error("bad-command", "a quote of this command is never closed");
         reading.say(node.at, said.hint("write the command as a list"));
         return;
     };
-    let word = |word: Vec<(char, Origin)>| {
+    if cut {
+        let said = Diagnostic::warning(
+            "cut-command",
+            "Compose reads this command up to its first `;`, `&`, `|`, `<` or `>`",
+        );
+        let said = said.cause("a command runs without a shell");
+        reading.say(node.at, said.hint("write `[\"sh\", \"-c\", \"…\"]`"));
+    }
+    let word = |word: Word| {
         let mut out = String::new();
         for part in word.chunk_by(|a, b| a.1 == b.1) {
             let value: String = part.iter().map(|(c, _)| *c).collect();

@@ -109,6 +109,11 @@ impl<'a> Reading<'a> {
         self.needs.borrow().iter().cloned().collect()
     }
 
+    /// Whether an error was said.
+    pub(crate) fn failed(&self) -> bool {
+        self.said.borrow().iter().any(|(_, said)| said.severity == diag::Severity::Error)
+    }
+
     /// Everything said, in the order of the files.
     pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {
         let mut said = self.said.borrow().clone();

@@ -30,6 +30,8 @@ pub(crate) fn service(reading: &Reading<'_>, around: &Around<'_>, node: &Node) -
     let fields = Fields::of(reading, node, &keys::SERVICE);
     let network_mode = network_mode(&fields);
     let limits = Limits::of(&fields);
+    // Which services are on was decided before; here only what is wrong with the list is said.
+    fields.strings("profiles");
     Service {
         image: fields.string("image").unwrap_or_default(),
         pull_policy: pull_policy(&fields),
@@ -49,7 +51,7 @@ pub(crate) fn service(reading: &Reading<'_>, around: &Around<'_>, node: &Node) -
         user: fields.string("user"),
         working_dir: fields.string("working_dir"),
         hostname: fields.string("hostname"),
-        container_name: fields.string("container_name"),
+        container_name: container_name(&fields),
         init: fields.boolean("init"),
         read_only: fields.boolean("read_only").unwrap_or_default(),
         privileged: fields.boolean("privileged").unwrap_or_default(),
@@ -85,32 +87,33 @@ impl Limits {
         let deploy = fields.fields("deploy", &keys::DEPLOY);
         let resources = deploy.and_then(|deploy| deploy.fields("resources", &keys::RESOURCES));
         let limits = resources.and_then(|resources| resources.fields("limits", &keys::LIMITS));
-        let below = |own: Option<u64>, key: &str, deployed: Option<u64>| {
-            if let (Some(own), Some(deployed)) = (own, deployed)
-                && own != deployed
-            {
-                let message = format!("`{key}` and `deploy.resources.limits` say different things");
-                let at = fields.node(key).map_or(fields.node.at, |node| node.at);
-                fields.reading.say(at, Diagnostic::error("conflict", message).hint("keep one of the two"));
-            }
-            // Nought means: no limit.
-            deployed.or(own).filter(|limit| *limit > 0)
-        };
-        let pids: Option<i64> = limits.and_then(|limits| limits.number("pids"));
+        let (memory, cpus) = (fields.bytes("mem_limit"), fields.cpu_millis("cpus"));
+        let pids: Option<i64> = fields.number("pids_limit");
+        let deployed_memory = limits.and_then(|limits| limits.bytes("memory"));
+        let deployed_cpus = limits.and_then(|limits| limits.cpu_millis("cpus"));
+        let deployed_pids = limits.and_then(|limits| limits.number("pids"));
         Self {
-            memory_bytes: below(
-                fields.bytes("mem_limit"),
-                "mem_limit",
-                limits.and_then(|limits| limits.bytes("memory")),
-            ),
-            cpu_millis: below(
-                fields.cpu_millis("cpus"),
-                "cpus",
-                limits.and_then(|limits| limits.cpu_millis("cpus")),
-            ),
-            pids: pids.or_else(|| fields.number("pids_limit")),
+            // Nought means: no limit.
+            memory_bytes: one_of_two(fields, "mem_limit", memory, deployed_memory).filter(|limit| *limit > 0),
+            cpu_millis: one_of_two(fields, "cpus", cpus, deployed_cpus).filter(|limit| *limit > 0),
+            pids: one_of_two(fields, "pids_limit", pids, deployed_pids),
         }
     }
+}
+
+/// A limit that may stand in two places, and must be the same in both.
+fn one_of_two<T: PartialEq>(
+    fields: &Fields<'_, '_>,
+    key: &str,
+    own: Option<T>,
+    deployed: Option<T>,
+) -> Option<T> {
+    if own.is_some() && deployed.is_some() && own != deployed {
+        let message = format!("`{key}` and `deploy.resources.limits` say different things");
+        let at = fields.node(key).map_or(fields.node.at, |node| node.at);
+        fields.reading.say(at, Diagnostic::error("conflict", message).hint("keep one of the two"));
+    }
+    deployed.or(own)
 }
 
 /// One of several words, or an error that names them.
@@ -230,6 +233,13 @@ fn depends_on(fields: &Fields<'_, '_>) -> BTreeMap<ServiceName, Dependency> {
     ];
     let dependency = |(name, entry): (&str, &crate::tree::Entry)| {
         let fields = Fields::of(fields.reading, &entry.node, &keys::DEPENDENCY);
+        if entry.node.as_map().is_some_and(|map| !map.contains_key("condition")) {
+            fields.reading.error(
+                entry.node.at,
+                "missing-key",
+                "a dependency in the long form needs its `condition`",
+            );
+        }
         let dependency = Dependency {
             condition: choice(&fields, "condition", &conditions, &[]).unwrap_or(Condition::ServiceStarted),
             required: fields.boolean("required").unwrap_or(true),
@@ -258,6 +268,21 @@ fn healthcheck(fields: &Fields<'_, '_>) -> Healthcheck {
         start_interval: fields.duration("start_interval"),
         retries: fields.number("retries"),
     }
+}
+
+fn container_name(fields: &Fields<'_, '_>) -> Option<String> {
+    let node = fields.node("container_name")?;
+    let name = fields.string("container_name")?;
+    let good = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if name.len() < 2 || !name.chars().all(good) || !name.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        let shown = fields.reading.shown(&node.scalar()?);
+        let said = Diagnostic::error("bad-name", format!("`{shown}` is no name for a container"));
+        fields.reading.say(
+            node.at,
+            said.hint("use two or more letters, digits, `_`, `.`, `-`, a letter or digit first"),
+        );
+    }
+    Some(name)
 }
 
 fn security_opt(fields: &Fields<'_, '_>) -> Vec<String> {

@@ -26,7 +26,33 @@ pub fn suggest(loaded: &Loaded) -> Suggestion {
     };
     let seen: Vec<Seen<'_>> =
         shape.services.iter().map(|(name, service)| look(shape, name, service, &loaded.materials)).collect();
-    Suggestion { toml: write(shape, &seen), lines: say(shape, &seen) }
+    let missing = missing_secrets(loaded);
+    let mut lines = say(shape, &seen);
+    if !missing.is_empty() {
+        let names: Vec<&str> = missing.iter().map(|(name, _)| name.as_str()).collect();
+        lines.push(format!("  secrets whose files are not there: {}  → [secret]", names.join(", ")));
+    }
+    Suggestion { toml: write(shape, &seen, &missing), lines }
+}
+
+/// Compose secrets that lead nowhere as the file stands, with the type they are declared by.
+fn missing_secrets(loaded: &Loaded) -> Vec<(String, &'static str)> {
+    let declared = loaded.canonical.get("secrets").and_then(serde_json::Value::as_object);
+    let missing = |name: &String| {
+        let entry = loaded.places.get(&format!("/secrets/{name}"));
+        let file = loaded.places.get(&format!("/secrets/{name}/file"));
+        loaded.diagnostics.iter().find_map(|said| {
+            let at = said.place.as_ref()?;
+            let beside =
+                |place: Option<&diag::Place>| place.is_some_and(|p| p.file == at.file && p.line == at.line);
+            match said.id.as_str() {
+                "missing-file" if beside(file) => Some((name.clone(), "urlsafe")),
+                "undeclared-secret" if beside(entry) => Some((name.clone(), "given")),
+                _ => None,
+            }
+        })
+    };
+    declared.into_iter().flat_map(|secrets| secrets.keys()).filter_map(missing).collect()
 }
 
 /// What a service was recognised as.
@@ -175,15 +201,21 @@ fn published(shape: &Shape) -> Vec<u16> {
     ports
 }
 
-fn write(shape: &Shape, seen: &[Seen<'_>]) -> String {
+fn write(shape: &Shape, seen: &[Seen<'_>], missing: &[(String, &'static str)]) -> String {
     let mut toml = "#:schema ./seaworthy.schema.json\n\n[shape.local]\n".to_owned();
     let files: Vec<String> = shape.files.iter().map(|file| quoted(file)).collect();
     let _ = writeln!(toml, "files = [{}]\npublishes = {:?}", files.join(", "), published(shape));
     let stores = seen.iter().filter(|seen| matches!(seen.kind, Kind::KeyStore { .. }));
     // Only one key store can be the stack's.
     let store = stores.map(|seen| seen.name).next();
+    if store.is_some() || !missing.is_empty() {
+        toml += "\n[secret]\n";
+    }
+    for (name, kind) in missing {
+        let _ = writeln!(toml, "{} = \"{kind}\"", bare(name));
+    }
     if let Some(store) = store {
-        let _ = writeln!(toml, "\n[secret]\n{} = \"approle\"", bare(&credential(store)));
+        let _ = writeln!(toml, "{} = \"approle\"", bare(&credential(store)));
     }
     for Seen { name, probe, .. } in seen {
         if let Some(probe) = probe {

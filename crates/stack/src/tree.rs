@@ -67,10 +67,6 @@ impl Node {
         Self::new(at, Value::Text(text.into()))
     }
 
-    pub(crate) fn map(at: Spot) -> Self {
-        Self::new(at, Value::Map(Map::new()))
-    }
-
     pub(crate) fn is_null(&self) -> bool {
         matches!(self.value, Value::Null)
     }

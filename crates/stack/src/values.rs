@@ -125,16 +125,25 @@ pub(crate) fn short_ports(text: &str) -> Result<Vec<ShortPort>, String> {
 /// A character of a string to be split into words, with the origin that it must be known by.
 pub(crate) type Origin = Option<usize>;
 
+/// A word whose characters know where they came from.
+pub(crate) type Word = Vec<(char, Origin)>;
+
 /// Splits as a shell splits words, without its comments, variables and globs. `None`: a quote is never closed.
+/// It ends where a shell would begin another command, as Compose drops the rest; the flag says that it did.
 ///
 /// Characters carry their origin with them, so that a word knows which parts of it came from where.
-pub(crate) fn words(text: &[(char, Origin)]) -> Option<Vec<Vec<(char, Origin)>>> {
+pub(crate) fn words(text: &[(char, Origin)]) -> Option<(Vec<Word>, bool)> {
+    let mut cut = false;
     let mut words = Vec::new();
-    let mut word: Option<Vec<(char, Origin)>> = None;
+    let mut word: Option<Word> = None;
     let mut quote: Option<char> = None;
     let mut rest = text.iter().copied();
     while let Some((c, origin)) = rest.next() {
         match (quote, c) {
+            (None, ';' | '&' | '|' | '<' | '>') => {
+                cut = true;
+                break;
+            }
             (None, ' ' | '\t' | '\n' | '\r') => words.extend(word.take()),
             (None, '\'' | '"') => {
                 quote = Some(c);
@@ -153,7 +162,7 @@ pub(crate) fn words(text: &[(char, Origin)]) -> Option<Vec<Vec<(char, Origin)>>>
         }
     }
     words.extend(word);
-    if quote.is_some() { None } else { Some(words) }
+    if quote.is_some() { None } else { Some((words, cut)) }
 }
 
 #[cfg(test)]
@@ -205,11 +214,12 @@ mod tests {
     fn words_are_split_as_a_shell_splits_them() {
         let split = |text: &str| {
             let plain: Vec<_> = text.chars().map(|c| (c, None)).collect();
-            let word = |word: Vec<(char, Origin)>| word.into_iter().map(|(c, _)| c).collect::<String>();
-            words(&plain).map(|words| words.into_iter().map(word).collect::<Vec<_>>())
+            let word = |word: Word| word.into_iter().map(|(c, _)| c).collect::<String>();
+            words(&plain).map(|(words, _)| words.into_iter().map(word).collect::<Vec<_>>())
         };
         assert_eq!(split("a 'b c' \"d\\\"e\" # f").unwrap(), ["a", "b c", "d\"e", "#", "f"]);
         assert_eq!(split("a\nb\\ c ''").unwrap(), ["a", "b c", ""]);
+        assert_eq!(split("a && b").unwrap(), ["a"]);
         assert_eq!(split("").unwrap(), Vec::<String>::new());
         assert!(split("a 'b").is_none());
     }

@@ -32,6 +32,12 @@ impl Variables {
         self.secrets = secrets.into_iter().collect();
     }
 
+    /// The project's name and directory, which Compose lets a file use as `${COMPOSE_PROJECT_NAME}` and `${PWD}`.
+    pub(crate) fn set_project(&mut self, name: &str, directory: &str) {
+        self.values.insert("COMPOSE_PROJECT_NAME".to_owned(), name.to_owned());
+        self.values.entry("PWD".to_owned()).or_insert_with(|| directory.to_owned());
+    }
+
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str)
     }

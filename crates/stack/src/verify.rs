@@ -15,10 +15,8 @@ use crate::{
 /// Checks what the services of a stack say about each other.
 pub(crate) fn verify(reading: &Reading<'_>, file: &Node, compose: &Compose) {
     for (name, service) in &compose.services {
-        if service.image.is_empty()
-            && field(file, name, "image").is_none()
-            && field(file, name, "build").is_none()
-        {
+        let image_of = ["image", "build", "extends", "provider"];
+        if service.image.is_empty() && image_of.into_iter().all(|key| field(file, name, key).is_none()) {
             let said = Diagnostic::error("missing-key", format!("the service `{name}` has no `image`"));
             reading.say(spot(file, name, "", ""), said.hint("name the image that it runs"));
         }
@@ -34,6 +32,7 @@ pub(crate) fn verify(reading: &Reading<'_>, file: &Node, compose: &Compose) {
         volumes(reading, file, compose, name, service);
     }
     cycles(reading, file, &compose.services);
+    container_names(reading, file, &compose.services);
     ports(reading, file, &compose.services);
 }
 
@@ -128,6 +127,20 @@ fn cycles(reading: &Reading<'_>, file: &Node, services: &BTreeMap<ServiceName, S
             } else if services.contains_key(next) && !done.contains(&next) {
                 path.push((next, after(next)));
             }
+        }
+    }
+}
+
+/// No two containers have one name.
+fn container_names(reading: &Reading<'_>, file: &Node, services: &BTreeMap<ServiceName, Service>) {
+    let mut taken: BTreeMap<&str, &ServiceName> = BTreeMap::new();
+    for (name, service) in services {
+        let Some(container) = service.container_name.as_deref() else { continue };
+        if let Some(by) = taken.insert(container, name) {
+            let message = format!("`{by}` and `{name}` have one container name");
+            let at = field(file, name, "container_name").map_or(file.at, |node| node.at);
+            let said = Diagnostic::error("name-conflict", message);
+            reading.say(at, said.hint("take `container_name` out of one of them"));
         }
     }
 }

@@ -334,3 +334,35 @@ fn a_value_from_the_environment_is_in_no_message() {
         assert!(said.starts_with("error") && !said.contains("open-sesame"), "{body}: {said}");
     }
 }
+
+#[test]
+fn what_compose_refuses_is_refused() {
+    for (body, expected) in [
+        ("user: 5", "error[wrong-type] compose.yaml:4:11: `user` must be a string, and is `5`"),
+        ("command: [1]", "error[wrong-type] compose.yaml:4:15: `command` must be a string, and is `1`"),
+        ("profiles: a", "error[wrong-type] compose.yaml:4:15: `profiles` must be a list, and is `a`"),
+        ("container_name: c", "error[bad-name] compose.yaml:4:21: `c` is no name for a container"),
+        (
+            "depends_on: { web: {} }",
+            "error[missing-key] compose.yaml:4:24: a dependency in the long form needs its `condition`",
+        ),
+        (
+            "pids_limit: 1\n    deploy: {resources: {limits: {pids: 2}}}",
+            "error[conflict] compose.yaml:4:17: `pids_limit` and `deploy.resources.limits` say different things",
+        ),
+    ] {
+        let said = service(body).said();
+        assert!(said.contains(expected), "{body}: {said}");
+    }
+    check(
+        &Project::compose(
+            "services: { a: { image: a, container_name: same }, b: { image: b, container_name: same } }",
+        ),
+        "error[name-conflict] compose.yaml:1:83: `a` and `b` have one container name",
+    );
+    check(
+        &Project::compose("services: { a: }"),
+        "error[wrong-type] compose.yaml:1:13: `a` must be a mapping, and is empty",
+    );
+    check(&Project::compose("# nothing\n"), "error[no-services]: nothing stands in compose.yaml");
+}

@@ -290,6 +290,15 @@ fn a_changed_file_changes_the_identity_of_what_mounts_it() {
 }
 
 #[test]
+fn what_the_kernel_shows_as_files_is_never_read() {
+    for path in ["/proc", "/sys/fs/cgroup", "/", "/var/run/docker.sock", "/run/x"] {
+        let mounts = web(&format!("volumes: ['{path}:/x:ro']")).service("web").mounts;
+        assert_eq!(mounts[0].source, MountSource::Bind { path: path.to_owned(), content: None });
+    }
+    assert!(web("volumes: ['/process:/x:ro']").said().starts_with("error[missing-file]"));
+}
+
+#[test]
 fn the_canonical_tree_is_in_the_long_syntax() {
     let loaded = Project::compose(
         "name: n\nservices:\n  web:\n    image: w\n    ports: ['80:80']\n    environment: ['A=${SECRET}', 'B=^x$$']\n    x-note: 1\n",
@@ -309,4 +318,23 @@ fn the_canonical_tree_is_in_the_long_syntax() {
             "networks": { "default": { "name": "n_default", "ipam": {} } },
         })
     );
+}
+
+#[test]
+fn a_file_may_use_the_name_of_its_project() {
+    let web = Project::compose(
+        "name: blog\nservices: { web: { image: w, container_name: '${COMPOSE_PROJECT_NAME:-x}_web', volumes: ['${PWD}/d:/d/'] } }",
+    )
+    .service("web");
+    assert_eq!(web.container_name.unwrap(), "blog_web");
+    assert_eq!(web.mounts[0].source, MountSource::Bind { path: "/srv/app/d".into(), content: None });
+    assert_eq!(web.mounts[0].target, "/d");
+}
+
+#[test]
+fn a_command_ends_where_a_shell_would_begin_another_and_that_is_said() {
+    let loaded = web("command: migrate up && serve").load();
+    assert!(support::said(&loaded).starts_with("warning[cut-command] compose.yaml:4:14: "));
+    let command = loaded.shape.unwrap().services[&ServiceName::from("web")].command.clone().unwrap();
+    assert_eq!(command, [Text::literal("migrate"), Text::literal("up")]);
 }

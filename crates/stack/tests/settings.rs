@@ -198,3 +198,13 @@ fn init_writes_settings_that_load() {
     assert_eq!(shape.services[&"web".into()].probes.len(), 1);
     assert_eq!(shape.states.len(), 3);
 }
+
+#[test]
+fn init_declares_the_secrets_whose_files_are_not_there() {
+    let bare = Project::compose(COZY_COMPOSE);
+    let suggestion = stack::suggest(&bare.load());
+    let secrets = "[secret]\npostgres_password = \"urlsafe\"\nrelay_jwt = \"given\"\nrelay_keystore = \"given\"\n\
+                   bao_credential = \"approle\"\n";
+    assert!(suggestion.toml.contains(secrets), "{}", suggestion.toml);
+    bare.bytes("seaworthy.toml", suggestion.toml.as_bytes()).shape();
+}
