@@ -61,9 +61,6 @@ pub(crate) struct Global {
     /// Say more.
     #[arg(short, long, global = true)]
     pub(crate) verbose: bool,
-    /// Take defaults where a question would be asked. Never stands in for a typed name.
-    #[arg(long, global = true)]
-    pub(crate) yes: bool,
     /// Colour.
     #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
     pub(crate) color: Colour,
@@ -178,9 +175,9 @@ pub(crate) struct SharesArgs {
 /// `render`.
 #[derive(Debug, Args)]
 pub(crate) struct RenderArgs {
-    /// `compose`: exactly what `docker compose config` prints.
-    #[arg(long, default_value = "compose", value_parser = ["compose", "shape"])]
-    pub(crate) format: String,
+    /// `compose`: exactly what `docker compose config --format json` prints, and nothing around it.
+    #[arg(long, value_parser = ["compose"])]
+    pub(crate) format: Option<String>,
 }
 
 /// `plan VERB`.

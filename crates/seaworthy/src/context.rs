@@ -86,7 +86,8 @@ pub(crate) fn understood(loaded: &Loaded) -> Result<(), Stop> {
     }
 }
 
-fn engine_trouble(error: &EngineError) -> Diagnostic {
+/// An engine that cannot be used.
+pub(crate) fn engine_trouble(error: &EngineError) -> Diagnostic {
     let id = match error.trouble {
         Trouble::Absent => "engine-absent",
         Trouble::Denied => "engine-denied",

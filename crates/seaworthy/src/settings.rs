@@ -41,8 +41,6 @@ pub(crate) struct Settings {
     pub(crate) state: StateDir,
     /// How it is said.
     pub(crate) speech: Speech,
-    /// `--yes`.
-    pub(crate) yes: bool,
 }
 
 impl Settings {
@@ -64,7 +62,6 @@ impl Settings {
             json_lines,
             quiet,
             verbose,
-            yes,
             color,
         } = global;
         let here = std::env::current_dir().map_err(|err| {
@@ -72,7 +69,13 @@ impl Settings {
                 Diagnostic::error("no-directory", "the working directory cannot be used").caused_by(&err),
             )
         })?;
-        let directory = project_directory.map_or_else(|| here.clone(), |dir| here.join(dir));
+        // As Compose: paths on the command line are seen from here, those in files from the first file's directory.
+        let files = files.iter().map(|file| text_of(&here.join(file))).collect::<Result<Vec<_>, _>>()?;
+        let env_files =
+            env_files.iter().map(|file| text_of(&here.join(file))).collect::<Result<Vec<_>, _>>()?;
+        let beside = || files.first().and_then(|file| Path::new(file).parent()).map(Path::to_owned);
+        let directory =
+            project_directory.map(|dir| here.join(dir)).or_else(beside).unwrap_or_else(|| here.clone());
         let terminal = std::io::stderr().is_terminal();
         let colour = match color {
             Colour::Always => true,
@@ -97,7 +100,7 @@ impl Settings {
         });
         let state = StateDir::new(here.join(state_dir.unwrap_or_else(default_state_dir)));
         let speech = Speech { json, json_lines, quiet, verbose, colour, terminal };
-        Ok(Self { request, engine, state, speech, yes })
+        Ok(Self { request, engine, state, speech })
     }
 }
 

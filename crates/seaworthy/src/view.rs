@@ -218,9 +218,13 @@ impl View {
 
     /// That checks ran before a deploy: a count, no list.
     pub(crate) fn counted(&self, findings: &FindingsReport) {
-        let warnings = findings.all_said().len();
-        if warnings > 0 && !self.speech.json {
-            self.say(&format!("preflight: no error, {warnings} warnings and notes (seaworthy preflight)"));
+        let said = findings.all_said();
+        let errors = said.iter().filter(|said| said.severity == diag::Severity::Error).count();
+        if !said.is_empty() && !self.speech.json {
+            let others = said.len() - errors;
+            self.say(&format!(
+                "preflight: {errors} errors, {others} warnings and notes (seaworthy preflight lists them)"
+            ));
         }
     }
 

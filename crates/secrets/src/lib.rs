@@ -15,6 +15,8 @@ mod store;
 
 pub use generate::{GenerateError, generate};
 pub use keyring::{Keyring, KeyringError, VerifyError, verify};
-pub use seal::{Identities, SealError, open, parse_identities, parse_recipients, recipients_of, seal};
+pub use seal::{
+    Identities, SealError, new_identity_file, open, parse_identities, parse_recipients, recipients_of, seal,
+};
 pub use secret::Secret;
 pub use store::{Store, StoreError};

@@ -145,7 +145,7 @@ pub fn recipients_of(identity_file: &str) -> Result<Vec<String>, SealError> {
 }
 
 /// A new identity as the text of an identity file, its recipient in a comment.
-pub(crate) fn new_identity_file() -> Secret<String> {
+pub fn new_identity_file() -> Secret<String> {
     let key = x25519::Identity::generate();
     let text: SecretString = key.to_string();
     Secret::new(format!("# public key: {}\n{}\n", key.to_public(), text.expose_secret()))

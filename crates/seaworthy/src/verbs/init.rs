@@ -5,11 +5,19 @@ use host::files::{Readers, create, replace};
 
 use crate::{cli::InitArgs, context, settings::Settings, view::View};
 
+/// Secrets whose files are not there are declared in `[secret]`.
+const MENDED: [&str; 2] = ["missing-file", "undeclared-secret"];
+
 pub(crate) fn init(args: InitArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let InitArgs { force } = args;
-    let loaded = context::load(settings)?;
-    view.diagnostics(&loaded.diagnostics);
+    let mut loaded = context::load(settings)?;
+    // What the settings it writes will mend is no reason to refuse.
+    let (mended, others) =
+        loaded.diagnostics.iter().cloned().partition(|said| MENDED.contains(&said.id.as_str()));
+    loaded.diagnostics = others;
     context::understood(&loaded)?;
+    view.diagnostics(&loaded.diagnostics);
+    loaded.diagnostics = mended;
     let suggestion = stack::suggest(&loaded);
     let path = std::path::Path::new(&settings.request.directory).join("seaworthy.toml");
     let failed = |err: &std::io::Error| {

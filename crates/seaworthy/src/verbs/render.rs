@@ -2,15 +2,19 @@
 
 use diag::{Exit, Stop};
 
+use report::RenderReport;
+
 use crate::{cli::RenderArgs, context, settings::Settings, view::View};
 
 pub(crate) fn render(args: RenderArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let RenderArgs { format } = args;
     let loaded = context::load(settings)?;
     context::understood(&loaded)?;
-    match (format.as_str(), &loaded.shape) {
-        ("shape", Some(shape)) => view.data(&report::json(shape)),
-        _ => view.data(&report::json(&loaded.canonical)),
+    let shape = loaded.shape.as_ref().expect("a stack that was understood has a shape");
+    if format.is_none() && settings.speech.json {
+        view.data(&report::json(&RenderReport::new(shape, loaded.canonical.clone(), &loaded.diagnostics)));
+    } else {
+        view.data(&report::json(&loaded.canonical));
     }
     Ok(Exit::Done)
 }

@@ -1,0 +1,37 @@
+//! Takes out of a transcript what differs from one run to the next.
+
+use std::{path::Path, sync::LazyLock};
+
+use regex_lite::Regex;
+
+/// What is replaced, in this order.
+const MOVING: [(&str, &str); 14] = [
+    (r"\d{8}T\d{6}Z-[0-9a-f]{8}", "SET"),
+    (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z", "TIME"),
+    (r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ?", "TIME"),
+    (r"-drill-[0-9a-f]{8}", "-drill-ID"),
+    (r"\bage1[0-9a-z]{50,}", "age1…"),
+    (r"ed25519:[0-9a-f]{64}", "ed25519:…"),
+    (r"\b[0-9a-f]{32,64}\b", "HASH"),
+    (r"\b127\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.\d+\.\d+\b", "ADDRESS"),
+    (r"process \d+ on [^,]+,", "process PID on HOST,"),
+    (r"\d+\.\d [KM]iB|\b\d+ B\b", "SIZE"),
+    (r" +\b\d+(\.\d)?s\b( old| ago)?", " 0s$2"),
+    (r"after \d+ probes?", "after N probes"),
+    (r"tried \d+ times?", "tried N times"),
+    (r"\d+ (ms|µs)\b", "0 ms"),
+];
+
+static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
+    let compiled = |(pattern, stands_for)| (Regex::new(pattern).expect("the patterns are fixed"), stands_for);
+    MOVING.into_iter().map(compiled).collect()
+});
+
+/// `text` as it is the same each time; the scenario's directory is `~`.
+pub(crate) fn normal(text: &str, root: &Path) -> String {
+    let mut text = text.replace(&root.display().to_string(), "~");
+    for (pattern, stands_for) in PATTERNS.iter() {
+        text = pattern.replace_all(&text, *stands_for).into_owned();
+    }
+    text
+}
