@@ -172,7 +172,8 @@ fn keep(placing: &Placing<'_>, gap: &mut Gap, wanted: crate::Container, seen: &C
     let ended_well = matches!(seen.phase, Phase::Exited { code: 0 }) && placing.runs_once(&service);
     match seen.phase {
         Phase::Running { .. } | Phase::Restarting => {
-            let sealed = placing.facts.key_stores.get(&service).is_some_and(|store| store.sealed);
+            // One that runs and does not answer has just started, sealed: it is waited for, never passed over.
+            let sealed = placing.facts.key_stores.get(&service).is_none_or(|store| store.sealed);
             if sealed && placing.shape.key_store().is_some_and(|(store, _)| *store == service) {
                 gap.seals.push(wanted);
             } else {
@@ -276,7 +277,11 @@ fn put_in_place(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) {
             placing.start(steps, container, because);
             placing.await_ready(steps, container, because);
         } else if let Some(container) = gap.seals.iter().find(|container| container.service == *service) {
-            placing.await_ready(steps, container, &["it is sealed".to_owned()]);
+            placing.await_ready(
+                steps,
+                container,
+                &["it is sealed, or has not said that it is open".to_owned()],
+            );
         }
     }
 }
