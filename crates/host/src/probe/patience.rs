@@ -75,7 +75,8 @@ impl NotReady {
 
 /// Asks all probes, in order, until all of them pass in one attempt; gives what they saw and the attempts it took.
 ///
-/// Without probes the engine's own health check decides, and where there is none, that it runs. `phase` is asked
+/// The engine's own health check must pass too, where there is one. Without probes it alone decides, and where there is
+/// none, that it runs. `phase` is asked
 /// before every attempt (`None`: the container is not there), so that a container that has ended is not waited for.
 ///
 /// # Errors
@@ -172,6 +173,10 @@ where
         let left = until.saturating_duration_since(Instant::now());
         let probe = Probe { timeout: probe.timeout.min(left), ..probe.clone() };
         seen.push(ask(engine, subject, &probe).await.map_err(Missed::Probe)?);
+    }
+    // A watch that follows looks at the engine's own health check as well: it must not find it still starting.
+    if let (Phase::Running { healthy: Some(false) }, Err(saw)) = (phase, judge_phase(phase)) {
+        return Err(Missed::Probe(ProbeError { probe: state, saw: saw.to_owned(), retry: true }));
     }
     Ok(seen)
 }

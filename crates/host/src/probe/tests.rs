@@ -365,6 +365,21 @@ async fn without_probes_the_engines_health_check_decides_or_that_it_runs() {
 }
 
 #[tokio::test]
+async fn probes_that_pass_wait_for_the_engines_health_check() {
+    let (_open, port) = listener().await;
+    let relay = ServiceName::from("relay");
+    let looks = std::sync::atomic::AtomicU32::new(0);
+    let phase = || {
+        let healthy = Some(looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) > 0);
+        async move { Ok(Some(Phase::Running { healthy })) }
+    };
+    let probes = [probe(ProbeKind::Tcp, port)];
+    let within = Duration::from_secs(60);
+    let ready = ask_until(&Loopback::default(), &subject(&relay), &probes, within, phase).await;
+    assert_eq!(ready.expect("healthy at the second look").1, 2);
+}
+
+#[tokio::test]
 async fn a_probe_that_cannot_be_asked_is_not_asked_again() {
     let relay = ServiceName::from("relay");
     let nowhere = Probe { port: None, ..probe(ProbeKind::Tcp, 0) };
