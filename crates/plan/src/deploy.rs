@@ -4,7 +4,7 @@ use diag::{Diagnostic, Stop};
 use stack::{EngineKind, ServiceName, Shape};
 
 use crate::{
-    Action, ContainerSeen, Effect, Facts, Interrupted, Phase, Plan, Policy, Verb,
+    Action, ContainerSeen, Effect, Facts, Interrupted, Phase, Plan, Policy, ReleaseSeen, Verb,
     desired::{self, Versions},
     place::{Change, Placing},
     plan::PLAN_SCHEMA,
@@ -59,24 +59,7 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
 /// # Errors
 /// When there is no such release, or as [`deploy`].
 pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
-    let target = match to {
-        Some(number) => facts.releases.iter().find(|release| release.number == number),
-        None => facts.releases.iter().rev().find(|release| Some(release.number) < facts.current),
-    };
-    let Some(target) = target else {
-        let known: Vec<String> = facts.releases.iter().map(|release| release.number.to_string()).collect();
-        let asked = to.map_or_else(|| "an earlier release".to_owned(), |number| format!("release {number}"));
-        return Err(Stop::precondition(
-            Diagnostic::error(
-                "no-such-release",
-                format!("there is no {} to go back to", asked.replace("an earlier", "earlier")),
-            )
-            .hint(format!(
-                "releases on disk: {}",
-                if known.is_empty() { "none".to_owned() } else { known.join(", ") }
-            )),
-        ));
-    };
+    let target = release_to_go_back_to(to, facts)?;
     let shape = &target.shape;
     refuse_unready(shape, facts, policy, &target.secrets)?;
     let placing = Placing {
@@ -103,6 +86,30 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
     plan.steps = steps.finish();
     plan.release = Some(target.number);
     Ok(plan)
+}
+
+/// The release asked for, else the newest before the current one; only one that was good.
+fn release_to_go_back_to(to: Option<u64>, facts: &Facts) -> Result<&ReleaseSeen, Stop> {
+    let asked = |release: &&ReleaseSeen| match to {
+        Some(number) => release.number == number,
+        None => Some(release.number) < facts.current,
+    };
+    let good = facts.releases.iter().filter(|release| release.was_good);
+    if let Some(target) = good.clone().rfind(asked) {
+        return Ok(target);
+    }
+    let known: Vec<String> = good.map(|release| release.number.to_string()).collect();
+    let message = match to.filter(|number| facts.releases.iter().any(|release| release.number == *number)) {
+        Some(number) => format!("release {number} was never good"),
+        None => to.map_or_else(
+            || "there is no earlier release to go back to".to_owned(),
+            |number| format!("there is no release {number} to go back to"),
+        ),
+    };
+    let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+    Err(Stop::precondition(
+        Diagnostic::error("no-such-release", message).hint(format!("releases that were good: {known}")),
+    ))
 }
 
 /// The gap between what should run and what was seen.

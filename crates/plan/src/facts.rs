@@ -141,6 +141,9 @@ pub struct ReleaseSeen {
     pub shape: Box<Shape>,
     /// Secret versions it uses.
     pub secrets: BTreeMap<SecretName, u32>,
+    /// It passed its probes and its watch at least once.
+    #[serde(default)]
+    pub was_good: bool,
 }
 
 /// A secret in the sealed store.

@@ -11,7 +11,8 @@
 //!   probe  NAME
 //! ```
 //!
-//! so that an unwinding ends with the very container that ran before, and keeps the failed one to look at.
+//! so that an unwinding ends with the very container that ran before, and keeps the failed one to look at. Not where
+//! the volumes were made by the same run: they go, and a container that was kept would hold them.
 
 use std::collections::BTreeSet;
 
@@ -131,14 +132,14 @@ impl Placing<'_> {
                 .undone_by_effect(back);
         }
         let failed = format!("{}-{service}-{}-failed", self.shape.stack, self.release);
-        let undo = [
-            Effect::Stop { container: name.clone(), grace: None },
-            Effect::Rename { from: name.clone(), to: failed },
-        ];
+        let mut undo = vec![Effect::Stop { container: name.clone(), grace: None }];
+        if !self.volumes_are_ours {
+            undo.push(Effect::Rename { from: name.clone(), to: failed });
+        }
         let start = Effect::Start { container: name };
         steps
             .engine("start", &service, start, &change.because)
-            .undone_by(undo.map(|effect| Action::Engine { effect }));
+            .undone_by(undo.into_iter().map(|effect| Action::Engine { effect }));
     }
 
     /// Stops the old container and gives it the name under which it waits to be taken back or removed.

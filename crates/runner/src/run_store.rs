@@ -1,6 +1,7 @@
 //! Runs on disk: a plan, and a journal that is only ever appended to.
 
 use std::{
+    collections::BTreeSet,
     fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
@@ -8,7 +9,7 @@ use std::{
 };
 
 use host::files::{Readers, make_dir, replace, sync_parent};
-use plan::{Entry, JournalError, Plan, Progress};
+use plan::{Entry, JournalError, Outcome, Plan, Progress, Verb};
 
 /// Why a run could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +153,21 @@ impl RunStore {
         let Some(newest) = self.ids()?.pop() else { return Ok(None) };
         let run = self.open(&newest)?;
         Ok(run.progress.outcome.is_none().then_some(run))
+    }
+
+    /// Releases of the stack's own project that a run made good. A run that cannot be read proves nothing.
+    ///
+    /// # Errors
+    /// When the runs cannot be listed.
+    pub fn good_releases(&self) -> Result<BTreeSet<u64>, RunError> {
+        let made_good = |run: &Run| {
+            let plan = run.plan();
+            let places = matches!(plan.verb, Verb::Deploy | Verb::Rollback | Verb::Restore);
+            let applied = run.progress().outcome == Some(Outcome::Applied);
+            plan.release.filter(|_| places && applied && plan.project == plan.stack)
+        };
+        let runs = self.ids()?.into_iter().filter_map(|id| self.open(&id).ok());
+        Ok(runs.filter_map(|run| made_good(&run)).collect())
     }
 
     /// Ids, oldest first. A directory without a plan was never begun and is passed over.

@@ -8,7 +8,7 @@ use plan::{Facts, KeyStoreSeen, Phase, ReleaseSeen, SecretSeen};
 use secrets::{Keyring, Store, StoreError};
 use stack::{ServiceName, Shape};
 
-use crate::{Clock, Release, ReleaseError, StackDir, live::key_store};
+use crate::{Clock, Release, ReleaseError, RunError, RunStore, StackDir, live::key_store};
 
 /// How long a key store may take to say how it is.
 const KEY_STORE_PATIENCE: Duration = Duration::from_secs(3);
@@ -25,6 +25,9 @@ pub enum SurveyError {
     /// A release could not be read.
     #[error("cannot read the releases")]
     Releases(#[from] ReleaseError),
+    /// The runs could not be read.
+    #[error("cannot read the runs")]
+    Runs(#[from] RunError),
     /// The sealed store could not be read.
     #[error("cannot read the sealed store")]
     Secrets(#[from] StoreError),
@@ -102,8 +105,10 @@ fn scope_of(shape: &Shape) -> Scope {
     }
 }
 
-fn releases(dir: &StackDir) -> Result<Vec<ReleaseSeen>, ReleaseError> {
+fn releases(dir: &StackDir) -> Result<Vec<ReleaseSeen>, SurveyError> {
+    let good = RunStore::new(dir.runs()).good_releases()?;
     let seen = |release: Release| ReleaseSeen {
+        was_good: good.contains(&release.number),
         number: release.number,
         written_at: release.written_at,
         shape: release.shape,

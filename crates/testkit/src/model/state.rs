@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) sets: BTreeMap<SetId, Kept>,
     pub(crate) targets_full: bool,
     pub(crate) evidence: Vec<SetId>,
+    /// How often containers of an image were started.
+    pub(crate) starts: BTreeMap<String, u32>,
 }
 
 /// A container that was made.
@@ -126,6 +128,7 @@ impl State {
             sets: BTreeMap::new(),
             targets_full: false,
             evidence: Vec::new(),
+            starts: BTreeMap::new(),
         }
     }
 
@@ -176,6 +179,7 @@ impl State {
                     written_at: now,
                     shape: shape.clone(),
                     secrets: secrets.clone(),
+                    was_good: false,
                 };
                 place.releases.insert(*number, written);
             }
@@ -186,7 +190,12 @@ impl State {
                 }
                 match action {
                     Action::PointCurrent { .. } => place.current = *number,
-                    _ => place.good = *number,
+                    _ => {
+                        place.good = *number;
+                        if let Some(good) = number.and_then(|number| place.releases.get_mut(&number)) {
+                            good.was_good = true;
+                        }
+                    }
                 }
             }
             Action::GenerateSecret { name, kind, from } => {
@@ -244,11 +253,13 @@ impl State {
         self.data.get(&self.keeps_in(container)?)
     }
 
-    /// The state with its clock stopped: waiting twice takes longer, and that is no difference.
+    /// The state with its clock stopped, and starts not counted: waiting twice takes longer, a job that was started
+    /// twice has run twice, and that is no difference.
     pub(crate) fn timeless(&self) -> Self {
         let epoch = jiff::Timestamp::UNIX_EPOCH;
         let mut state = self.clone();
         state.now = epoch;
+        state.starts.clear();
         for made in state.containers.values_mut() {
             if let Run::Started { at } = &mut made.run {
                 *at = epoch;
