@@ -1,7 +1,7 @@
 //! What a verb that acts says: `seaworthy.run/1`, the fold of a journal for people and scripts.
 
 use diag::{Diagnostic, Exit};
-use plan::{Action, Effect, Outcome, Output, Plan, Progress, Step, StepId, Verb};
+use plan::{Action, Effect, KeyStep, Outcome, Output, Plan, Progress, Step, StepId, Verb};
 use serde::Serialize;
 
 use crate::Said;
@@ -233,6 +233,10 @@ fn next_command(plan: &Plan, progress: &Progress, outcome: RunOutcome, run: Opti
             let (waits, _) = progress.waiting.as_ref()?;
             let step = plan.steps.iter().find(|step| step.id == *waits)?;
             Some(match step.action {
+                // New shares have to go somewhere.
+                Action::Keys { step: KeyStep::Bootstrap, .. } => {
+                    format!("seaworthy {} --shares-out DIR", plan.verb)
+                }
                 // Saying that shares were given opens nothing: the verb itself takes them.
                 Action::Keys { .. } | Action::Restore { .. } => {
                     format!("seaworthy {} --shares FILE", plan.verb)

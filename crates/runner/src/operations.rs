@@ -61,6 +61,18 @@ pub struct Finished {
     pub settled: Option<(String, Progress)>,
 }
 
+impl Finished {
+    /// A run as it stands.
+    fn of(run: &Run) -> Self {
+        Self {
+            run: Some(run.id().to_owned()),
+            plan: run.plan().clone(),
+            progress: run.progress().clone(),
+            settled: None,
+        }
+    }
+}
+
 impl Operations {
     /// The stack that `loaded` describes.
     ///
@@ -147,16 +159,16 @@ impl Operations {
         );
         let settled = self.settle(verb, &world, told).await?;
         if let Some((run, Ended::Waiting { .. })) = &settled {
-            let finished = Finished {
-                run: Some(run.id().to_owned()),
-                plan: run.plan().clone(),
-                progress: run.progress().clone(),
-                settled: None,
-            };
-            return Ok(finished);
+            return Ok(Finished::of(run));
         }
         let facts = self.facts().await?;
         let plan = planner(&self.shape, &facts, &self.policy(confirmed))?;
+        // Taking up what was asked for before was all there was to do: that is what came of it.
+        let taken_up = settled.as_ref().map(|(run, _)| run).filter(|run| run.plan().verb == verb);
+        let applied = |run: &&Run| run.progress().outcome == Some(plan::Outcome::Applied);
+        if let Some(run) = taken_up.filter(applied).filter(|_| plan.is_empty()) {
+            return Ok(Finished::of(run));
+        }
         let settled = settled.map(|(run, _)| (run.id().to_owned(), run.progress().clone()));
         self.run(plan, &world, settled, told).await
     }
@@ -234,13 +246,7 @@ impl Operations {
         if let Some((run, ended)) = &settled {
             let done = matches!(ended, Ended::Over(plan::Outcome::Applied) | Ended::Waiting { .. });
             if done && run.plan().verb == verb {
-                let progress = run.progress().clone();
-                return Ok(Finished {
-                    run: Some(run.id().to_owned()),
-                    plan: run.plan().clone(),
-                    progress,
-                    settled: None,
-                });
+                return Ok(Finished::of(run));
             }
         }
         let facts = self.facts_of(&shape).await?;
@@ -392,6 +398,14 @@ fn said(id: &str, error: &(dyn std::error::Error + 'static)) -> Diagnostic {
 /// When it cannot be written or read.
 pub fn open_keyring(state: &StateDir) -> Result<Keyring, Stop> {
     Keyring::open(state.root()).map_err(|err| Stop::precondition(state_unusable(state, &err)))
+}
+
+/// The keys of a state directory that was used before; makes none.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn existing_keyring(state: &StateDir) -> Result<Option<Keyring>, Stop> {
+    Keyring::existing(state.root()).map_err(|err| Stop::precondition(state_unusable(state, &err)))
 }
 
 fn state_unusable(state: &StateDir, error: &(dyn std::error::Error + 'static)) -> Diagnostic {

@@ -6,7 +6,9 @@ use backup::SignedEvidence;
 use diag::{Diagnostic, Exit, Stop};
 use host::{Docker, Engine, EngineError, Process, Trouble};
 use plan::set::SetId;
-use runner::{Given, Operations, RunError, StackDir, SystemClock, live::People, open_keyring};
+use runner::{
+    Given, Operations, RunError, StackDir, SystemClock, existing_keyring, live::People, open_keyring,
+};
 use stack::{EngineKind, Loaded};
 
 use crate::{
@@ -15,14 +17,15 @@ use crate::{
     settings::Settings,
 };
 
-/// Reads the stack: with the shape of the live release where none was asked for.
+/// Reads the stack: with the shape of the live release where none was asked for. Makes nothing: where the state
+/// directory has no keys yet, the hashes of secret files are of this reading alone.
 ///
 /// # Errors
 /// When the state directory cannot be used.
 pub(crate) fn load(settings: &Settings) -> Result<Loaded, Stop> {
-    let keyring = open_keyring(&settings.state)?;
+    let keyring = existing_keyring(&settings.state)?;
     let mut request = settings.request.clone();
-    request.fingerprint_key = keyring.fingerprint_key();
+    request.fingerprint_key = keyring.map_or_else(rand::random, |keyring| keyring.fingerprint_key());
     let loaded = runner::load(&request);
     let asked = request.shape.is_some();
     let Some(shape) = loaded.shape.as_ref().filter(|_| !asked && loaded.shapes.len() > 1) else {
@@ -105,6 +108,10 @@ pub(crate) fn engine_trouble(error: &EngineError) -> Diagnostic {
 /// # Errors
 /// As [`operations`].
 pub(crate) fn on(settings: &Settings, engine: Arc<dyn Engine>, loaded: Loaded) -> Result<Operations, Stop> {
+    let fresh = existing_keyring(&settings.state)?.is_none();
+    open_keyring(&settings.state)?;
+    // Hashes that are kept are made with the keys that are kept.
+    let loaded = if fresh { load(settings)? } else { loaded };
     Operations::new(engine, settings.state.clone(), Arc::new(SystemClock), loaded)
 }
 

@@ -61,6 +61,16 @@ impl Keyring {
         Ok(Self { keys: Arc::new(Keys { identities, signer, fingerprint_key }) })
     }
 
+    /// The keys of a state directory that has them all; makes none.
+    ///
+    /// # Errors
+    /// As [`Keyring::open`].
+    pub fn existing(state_dir: &Path) -> Result<Option<Self>, KeyringError> {
+        let whole =
+            ["identity", "signer", "fingerprint.key"].iter().all(|name| state_dir.join(name).is_file());
+        if whole { Self::open(state_dir).map(Some) } else { Ok(None) }
+    }
+
     /// The identity that opens the sealed store.
     pub fn identity(&self) -> &Identities {
         &self.keys.identities

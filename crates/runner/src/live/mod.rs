@@ -203,3 +203,4 @@ fn provided(name: &SecretName, source: &str) -> Result<Secret<String>, StepError
 
 pub(crate) use keys::key_store;
 pub(crate) use restoring::open_contents;
+pub use restoring::unlisted;

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use backup::{OpenStream, PostgresAccess, SqlitePlace, Target};
+use backup::{OpenStream, PostgresAccess, SqlitePlace, Target, TargetError};
 use diag::{Diagnostic, Stop};
 use plan::{
     Output, RestorePart, SetContents,
@@ -107,7 +107,7 @@ impl LiveWorld {
         let (mut release, materials) = unpack(tar.expose()).map_err(|err| StepError::chain(&err))?;
         // Beside the live stack, and in a throwaway, it is another project.
         if let Some(shape) = &self.shape {
-            release.shape = Box::new(shape.clone());
+            *release.shape = shape.clone();
         }
         release
             .write(&self.place, &materials, &self.keyring)
@@ -258,6 +258,15 @@ fn same_counts(
     }
 }
 
+/// Sets that cannot be listed, and what to do about it.
+pub fn unlisted(error: &TargetError) -> Stop {
+    let said = Diagnostic::from_error("target", error);
+    Stop::precondition(match error.trouble.hint() {
+        Some(hint) => said.hint(hint),
+        None => said,
+    })
+}
+
 /// Reads what a restore needs to be planned: the manifest, its signature checked, and the release in the set.
 pub(crate) async fn open_contents(sets: &SetAccess, set: Option<&str>) -> Result<SetContents, Stop> {
     let stack = sets.stack.clone().expect("the stack of a set is always known");
@@ -271,7 +280,7 @@ pub(crate) async fn open_contents(sets: &SetAccess, set: Option<&str>) -> Result
     let target = Target::open(root, &stack);
     let set = match set {
         Some(set) => SetId(set.to_owned()),
-        None => match target.list().map_err(|err| failed("no-set", &err))?.sets.first() {
+        None => match target.list().map_err(|err| unlisted(&err))?.sets.first() {
             Some(newest) => newest.id.clone(),
             None => return Err(refused("no-set", format!("`{}` holds no set of `{stack}`", root.display()))),
         },

@@ -19,9 +19,7 @@ pub(crate) fn backups(args: SetArgs, settings: &Settings, view: &View) -> Result
     };
     let mut sets = Vec::new();
     for path in targets {
-        let listing = Target::open(&path, &shape.stack)
-            .list()
-            .map_err(|err| Stop::precondition(Diagnostic::from_error("target", &err)))?;
+        let listing = Target::open(&path, &shape.stack).list().map_err(|err| runner::live::unlisted(&err))?;
         for (set, err) in &listing.unreadable {
             view.diagnostics(&[
                 Diagnostic::warning("unreadable-set", format!("set {set} cannot be read")).caused_by(err)

@@ -1,10 +1,13 @@
 //! `preflight`: the checks that need no running stack. The same checks gate a deploy.
 
-use diag::{Exit, Severity, Stop};
+use std::collections::BTreeMap;
+
+use diag::{Diagnostic, Exit, Severity, Stop};
+use plan::SecretSeen;
 use report::FindingsReport;
-use runner::open_keyring;
+use runner::existing_keyring;
 use secrets::Store;
-use stack::{EngineKind, Loaded};
+use stack::{EngineKind, Loaded, SecretName, StackName};
 
 use crate::{context, settings::Settings, view::View};
 
@@ -39,13 +42,7 @@ pub(crate) fn gate(
 
 fn findings(settings: &Settings, loaded: &Loaded, engine: EngineKind) -> Result<FindingsReport, Stop> {
     let shape = loaded.shape.as_ref().expect("a stack that was understood has a shape");
-    let keyring = open_keyring(&settings.state)?;
-    let stored = Store::open(settings.state.stack(&shape.stack).secrets(), keyring)
-        .list()
-        .map_err(|err| Stop::precondition(diag::Diagnostic::from_error("sealed-store", &err)))?
-        .into_iter()
-        .map(|(name, (version, fingerprint))| (name, plan::SecretSeen { version, fingerprint }))
-        .collect();
+    let stored = stored(settings, &shape.stack)?;
     let input = checks::Input {
         shape,
         places: &loaded.places,
@@ -55,4 +52,14 @@ fn findings(settings: &Settings, loaded: &Loaded, engine: EngineKind) -> Result<
         facts: None,
     };
     Ok(report::findings_report(&input, &loaded.diagnostics))
+}
+
+/// What the sealed store holds; nothing where there is none yet.
+fn stored(settings: &Settings, stack: &StackName) -> Result<BTreeMap<SecretName, SecretSeen>, Stop> {
+    let Some(keyring) = existing_keyring(&settings.state)? else { return Ok(BTreeMap::new()) };
+    let held = Store::open(settings.state.stack(stack).secrets(), keyring)
+        .list()
+        .map_err(|err| Stop::precondition(Diagnostic::from_error("sealed-store", &err)))?;
+    let seen = |(name, (version, fingerprint))| (name, SecretSeen { version, fingerprint });
+    Ok(held.into_iter().map(seen).collect())
 }

@@ -2,13 +2,13 @@
 
 use std::{path::Path, sync::LazyLock};
 
-use regex_lite::Regex;
+use regex_lite::{Captures, Regex};
 
 /// What is replaced, in this order.
 const MOVING: [(&str, &str); 14] = [
+    (r"\d{8}T\d{6}Z-\d{8}T\d{6}Z-[0-9a-f]{8}", "TIME-SET"),
     (r"\d{8}T\d{6}Z-[0-9a-f]{8}", "SET"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z", "TIME"),
-    (r"\d{4}-\d\d-\d\dT\d\d-\d\d-\d\dZ?", "TIME"),
     (r"-drill-[0-9a-f]{8}", "-drill-ID"),
     (r"\bage1[0-9a-z]{50,}", "age1…"),
     (r"ed25519:[0-9a-f]{64}", "ed25519:…"),
@@ -16,16 +16,21 @@ const MOVING: [(&str, &str); 14] = [
     (r"\b127\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.\d+\.\d+\b", "ADDRESS"),
     (r"process \d+ on [^,]+,", "process PID on HOST,"),
     (r"\d+\.\d [KM]iB|\b\d+ B\b", "SIZE"),
-    (r" +\b\d+(\.\d)?s\b( old| ago)?", " 0s$2"),
+    (r"\b\d+(\.\d)?s (old|ago|before)\b", "0.0s $2"),
+    (r"\b(now|lag|RTO) \d+(\.\d)?s\b", "$1 0.0s"),
     (r"after \d+ probes?", "after N probes"),
-    (r"tried \d+ times?", "tried N times"),
-    (r"\d+ (ms|µs)\b", "0 ms"),
+    (r"tried (\d+ times|once)", "tried N times"),
 ];
+
+/// What something took: tenths of a second, or whole seconds in the column of a step.
+const TOOK: &str = r" {4,}\d+s\b| +\d+\.\ds\b";
 
 static PATTERNS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
     let compiled = |(pattern, stands_for)| (Regex::new(pattern).expect("the patterns are fixed"), stands_for);
     MOVING.into_iter().map(compiled).collect()
 });
+
+static DURATIONS: LazyLock<Regex> = LazyLock::new(|| Regex::new(TOOK).expect("the pattern is fixed"));
 
 /// `text` as it is the same each time; the scenario's directory is `~`.
 pub(crate) fn normal(text: &str, root: &Path) -> String {
@@ -33,5 +38,6 @@ pub(crate) fn normal(text: &str, root: &Path) -> String {
     for (pattern, stands_for) in PATTERNS.iter() {
         text = pattern.replace_all(&text, *stands_for).into_owned();
     }
-    text
+    let as_wide = |found: &Captures<'_>| format!("{:>width$}", "0.0s", width = found[0].len().max(5));
+    DURATIONS.replace_all(&text, as_wide).into_owned()
 }
