@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use stack::{Condition, EngineKind, MountSource, Probe, ProbeRole, PullPolicy, ServiceName, Shape};
 
 use crate::{
-    Action, Container, Effect, Facts, KeyStep,
+    Action, Container, Effect, Facts, KeyStep, Phase,
     desired::{self, Versions},
     steps::Steps,
 };
@@ -150,16 +150,26 @@ impl Placing<'_> {
             .and_then(|current| self.facts.releases.iter().find(|release| release.number == current))
             .and_then(|release| release.shape.services.get(&ServiceName::from(service)))
             .map_or_else(|| self.shape.services[&ServiceName::from(service)].restart, |was| was.restart);
-        let resume = Effect::Resume { container: old.to_owned(), restart };
-        steps
-            .engine("stop", service, Effect::Stop { container: old.to_owned(), grace: None }, because)
-            .undone_by_effect(resume)
-            .with_impact();
+        let stop = Effect::Stop { container: old.to_owned(), grace: None };
+        let step = steps.engine("stop", service, stop, because).with_impact();
+        if self.is_started_again(service, old) {
+            step.undone_by_effect(Effect::Resume { container: old.to_owned(), restart });
+        }
         let was = format!("{name}-was");
         let back = Effect::Rename { from: was.clone(), to: old.to_owned() };
         steps
             .engine("keep", service, Effect::Rename { from: old.to_owned(), to: was }, because)
             .undone_by_effect(back);
+    }
+
+    /// Whether taking back its stop starts it: not where it had ended before, as a migration has.
+    fn is_started_again(&self, service: &str, old: &str) -> bool {
+        match self.facts.containers.iter().find(|seen| seen.name == old).map(|seen| seen.phase) {
+            Some(Phase::Created | Phase::Exited { .. } | Phase::Dead) => false,
+            Some(Phase::Running { .. } | Phase::Restarting | Phase::Paused) => true,
+            // A run that got stuck had stopped it and set it aside.
+            None => !self.runs_once(&ServiceName::from(service)),
+        }
     }
 
     /// Starts a container that is there and should run.
