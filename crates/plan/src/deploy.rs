@@ -36,6 +36,9 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
     let survey = compare(&placing);
     if survey.is_closed() && !changed_for_us {
         plan.not_done = survey.not_done;
+        plan.not_done.extend(leftovers(&placing).map(|seen| {
+            format!("`{}` is left of an earlier run: the next release that is good removes it", seen.name)
+        }));
         return Ok(plan);
     }
     clear_the_way(&placing, &mut steps, &survey);
@@ -46,7 +49,7 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
     let action = Action::WriteRelease { number, shape: Box::new(shape.clone()), secrets: versions.clone() };
     steps.add("write", &format!("release {number}"), action, &because);
     put_in_place(&placing, &mut steps, &survey);
-    make_good(&placing, &mut steps, number, &survey.changes);
+    make_good(&placing, &mut steps, number, &survey);
     plan.steps = steps.finish();
     plan.not_done = survey.not_done;
     plan.release = Some(number);
@@ -82,7 +85,7 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
         survey.changes.iter().map(|change| change.container.service.clone()).collect();
     placing.prepare(&mut steps, &changing);
     put_in_place(&placing, &mut steps, &survey);
-    make_good(&placing, &mut steps, target.number, &survey.changes);
+    make_good(&placing, &mut steps, target.number, &survey);
     plan.steps = steps.finish();
     plan.release = Some(target.number);
     Ok(plan)
@@ -236,7 +239,8 @@ fn tell_orphans(placing: &Placing<'_>, gap: &mut Gap) {
         .facts
         .containers
         .iter()
-        .filter(|seen| !placing.shape.services.contains_key(&seen.service) && !is_leftover(&seen.name));
+        .filter(|seen| !placing.shape.services.contains_key(&seen.service))
+        .filter(|seen| !leftovers(placing).any(|left| left.name == seen.name));
     gap.not_done.extend(orphans.map(|seen| {
         format!(
             "`{}` belongs to no service of this shape: left alone (`docker rm -f {}` removes it)",
@@ -245,9 +249,14 @@ fn tell_orphans(placing: &Placing<'_>, gap: &mut Gap) {
     }));
 }
 
-/// Containers that a run sets aside under names of its own.
-fn is_leftover(name: &str) -> bool {
-    ["-was", "-next", "-failed"].iter().any(|end| name.ends_with(end))
+/// Containers that an earlier run set aside under names of its own, and no run took back.
+fn leftovers<'a>(placing: &Placing<'a>) -> impl Iterator<Item = &'a ContainerSeen> {
+    let shape = placing.shape;
+    placing.facts.containers.iter().filter(move |seen| {
+        let aside = ["-was", "-next", "-failed"].iter().any(|end| seen.name.ends_with(end));
+        // A service may bear such a name by its own `container_name`.
+        aside && !shape.services.keys().any(|service| shape.container_name(service) == seen.name)
+    })
 }
 
 /// Removes what an earlier run set aside under the names this one needs.
@@ -257,19 +266,24 @@ fn clear_the_way(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) {
         let rename = Effect::Rename { from: from.clone(), to: to.clone() };
         steps.engine("name", to, rename, &because);
     }
-    for change in &gap.changes {
+    for seen in in_the_way(placing, gap) {
+        let because = vec![format!("an earlier run left `{}`", seen.name)];
+        let remove = Effect::Remove { container: seen.name.clone() };
+        steps.engine("clear", seen.service.as_str(), remove, &because);
+    }
+}
+
+/// What bears a name that this run gives.
+fn in_the_way<'a>(placing: &Placing<'a>, gap: &Gap) -> Vec<&'a ContainerSeen> {
+    let names = gap.changes.iter().flat_map(|change| {
         let name = &change.container.name;
         let failed =
             format!("{}-{}-{}-failed", placing.shape.stack, change.container.service, placing.release);
-        for taken in [format!("{name}-was"), format!("{name}-next"), failed] {
-            let taken_back = gap.left_aside.iter().any(|(from, _)| *from == taken);
-            if !taken_back && placing.facts.containers.iter().any(|seen| seen.name == taken) {
-                let because = vec![format!("an earlier run left `{taken}`")];
-                let service = change.container.service.to_string();
-                steps.engine("clear", &service, Effect::Remove { container: taken }, &because);
-            }
-        }
-    }
+        [format!("{name}-was"), format!("{name}-next"), failed]
+    });
+    let names: Vec<String> =
+        names.filter(|name| !gap.left_aside.iter().any(|(from, _)| from == name)).collect();
+    leftovers(placing).filter(|seen| names.contains(&seen.name)).collect()
 }
 
 /// Each service in order: replaced, started or unsealed, and asked before the next one.
@@ -294,7 +308,7 @@ fn put_in_place(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) {
 }
 
 /// Watches the release, makes it current and good, and then removes what it replaced.
-fn make_good(placing: &Placing<'_>, steps: &mut Steps, number: u64, changes: &[Change]) {
+fn make_good(placing: &Placing<'_>, steps: &mut Steps, number: u64, gap: &Gap) {
     placing.watch(steps);
     let because = [format!("release {number} passed its probes")];
     let subject = format!("release {number}");
@@ -304,18 +318,20 @@ fn make_good(placing: &Placing<'_>, steps: &mut Steps, number: u64, changes: &[C
     steps
         .add("good", &subject, Action::PointGood { number: Some(number) }, &because)
         .undone_by([Action::PointGood { number: placing.facts.good }]);
-    let replaced = changes.iter().filter(|change| change.replaces.is_some()).map(|change| {
-        (
-            change.container.service.to_string(),
-            format!("{}-was", change.container.name),
-            "its replacement is good",
-        )
+    let replaced = gap.changes.iter().filter(|change| change.replaces.is_some()).map(|change| {
+        let was = format!("{}-was", change.container.name);
+        (change.container.service.to_string(), was, "its replacement is good")
     });
-    let failed =
-        placing.facts.containers.iter().filter(|seen| seen.name.ends_with("-failed")).map(|seen| {
-            (seen.service.to_string(), seen.name.clone(), "a good release followed the failed one")
-        });
-    for (service, container, why) in replaced.chain(failed).collect::<Vec<_>>() {
+    let cleared = in_the_way(placing, gap);
+    let left = leftovers(placing).filter(|seen| {
+        let taken_back = gap.left_aside.iter().any(|(from, _)| *from == seen.name);
+        !taken_back && !cleared.iter().any(|other| other.name == seen.name)
+    });
+    let left = left.map(|seen| {
+        let why = "a good release followed what an earlier run left";
+        (seen.service.to_string(), seen.name.clone(), why)
+    });
+    for (service, container, why) in replaced.chain(left).collect::<Vec<_>>() {
         steps.engine("remove", &service, Effect::Remove { container }, &[why.to_owned()]).forgiving();
     }
 }
