@@ -56,8 +56,12 @@ pub fn restore(contents: &SetContents, facts: &Facts, policy: &Policy) -> Result
     if !beside {
         placing.watch(&mut steps);
         let subject = format!("release {number}");
-        steps.add("current", &subject, Action::PointCurrent { number: Some(number) }, &because);
-        steps.add("good", &subject, Action::PointGood { number: Some(number) }, &because);
+        steps
+            .add("current", &subject, Action::PointCurrent { number: Some(number) }, &because)
+            .undone_by([Action::PointCurrent { number: facts.current }]);
+        steps
+            .add("good", &subject, Action::PointGood { number: Some(number) }, &because)
+            .undone_by([Action::PointGood { number: facts.good }]);
     }
     let mut plan = Plan::empty(Verb::Restore, &contents.shape, facts, policy);
     plan.project = shape.stack.clone();
