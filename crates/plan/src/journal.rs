@@ -285,12 +285,13 @@ impl Progress {
         if let Some(step) = entry.step().filter(|step| !plan.steps.iter().any(|known| known.id == **step)) {
             return Err(JournalError::UnknownStep { index: self.entries, step: step.clone() });
         }
-        let impossible = JournalError::Impossible {
-            index: self.entries,
+        let index = self.entries;
+        let impossible = || JournalError::Impossible {
+            index,
             entry: serde_json::to_string(entry).unwrap_or_else(|err| err.to_string()),
         };
         if self.outcome.is_some() {
-            return Err(impossible);
+            return Err(impossible());
         }
         let unwinding = self.unwinding.is_some();
         match entry {
@@ -326,7 +327,7 @@ impl Progress {
             Entry::Undone { step, .. } if self.is_next_back(plan, step) => self.undone.push(step.clone()),
             Entry::UndoFailed { step, .. } if unwinding && !self.undone.contains(step) => {}
             Entry::Ended { outcome, .. } => self.outcome = Some(outcome.clone()),
-            _ => return Err(impossible),
+            _ => return Err(impossible()),
         }
         Ok(())
     }
