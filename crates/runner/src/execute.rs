@@ -90,7 +90,10 @@ fn take_up(run: &mut Run, clock: &dyn Clock, told: Teller<'_>) -> Result<(), Exe
     if run.progress().outcome.is_some() {
         return Ok(());
     }
-    let interrupted = !run.is_fresh() && run.progress().waiting.is_none();
+    let done = &run.progress().done;
+    // Housekeeping needs nothing that a run holds: what was proven before it stays.
+    let unproven = run.plan().steps.iter().any(|step| !step.forgiving && !done.contains_key(&step.id));
+    let interrupted = !run.is_fresh() && run.progress().waiting.is_none() && unproven;
     write(run, Entry::Began { at: clock.now() }, told)?;
     if interrupted && run.plan().interrupted == Interrupted::Unwinds && run.progress().unwinding.is_none() {
         let because = "the run was interrupted, and what it held is gone".to_owned();
