@@ -6,6 +6,7 @@
 //!                          │ fails, or dies, at call N; does every call twice
 //! ```
 
+pub mod blog;
 mod contract;
 mod model;
 

@@ -153,6 +153,7 @@ impl State {
             .unwrap_or_default();
         let sealed = self.key_stores.get(&spec.service).is_some_and(|transit| transit.dev_token.is_none());
         let now = self.now;
+        *self.starts.entry(spec.settings.image.clone()).or_default() += 1;
         let made = self.made(name)?;
         made.run = Run::Started { at: now };
         made.behaviour = behaviour;

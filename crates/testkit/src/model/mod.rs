@@ -211,6 +211,16 @@ impl ModelHost {
         self
     }
 
+    /// Takes an image away from the machine.
+    pub fn forget_image(&mut self, image: &str) {
+        self.state.images.remove(image);
+    }
+
+    /// How often containers of an image were started.
+    pub fn starts(&self, image: &str) -> u32 {
+        self.state.starts.get(image).copied().unwrap_or_default()
+    }
+
     /// Somebody else listens on a host port.
     pub fn hold_port(&mut self, port: u16, holder: &str) {
         self.state.ports_held.insert(port, holder.to_owned());
@@ -236,6 +246,11 @@ impl ModelHost {
     pub fn turn_to(&mut self, project: &StackName) {
         self.state.acting_on = project.clone();
         self.state.places.entry(project.clone()).or_default();
+    }
+
+    /// Turns back to the place of the stack the machine was made for.
+    pub fn turn_home(&mut self) {
+        self.state.acting_on = self.state.home.clone();
     }
 
     /// The holders' shares are at hand, or not.

@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
-use crate::common::{blog, machine, planned};
+use crate::common::planned;
 use plan::{Action, Effect, Entry, Output, Phase, desired};
 use stack::ServiceName;
-use testkit::{Behaviour, ModelHost, Refusal};
+use testkit::{
+    Behaviour, ModelHost, Refusal,
+    blog::{blog, machine},
+};
 
 /// A machine on which the containers of `services` are made, and nothing is started.
 fn made(services: &[&str]) -> ModelHost {

@@ -1,0 +1,36 @@
+//! With nothing in the way, every verb ends as it should.
+
+use crate::{scene::Scene, subjects::subjects};
+use plan::Outcome;
+
+#[test]
+fn every_verb_ends_as_it_should_when_nothing_is_in_the_way() {
+    for subject in subjects() {
+        let (host, outcome) = subject.whole();
+        match (subject.name, &outcome) {
+            ("bad upgrade", Outcome::Undone { .. }) => {}
+            (_, Outcome::Applied) => {}
+            (name, outcome) => panic!("{name}: {outcome:?}"),
+        }
+        assert!(!host.has_half_a_set(), "{}", subject.name);
+    }
+}
+
+#[test]
+fn a_run_that_is_over_stays_over() {
+    for subject in subjects() {
+        let mut scene = Scene::new(&subject.host, &subject.plan);
+        let outcome = scene.finish();
+        let (entries, looks) = (scene.journal(), scene.host.looks());
+        assert_eq!(scene.finish(), outcome, "{}", subject.name);
+        assert_eq!((scene.journal(), scene.host.looks()), (entries, looks), "{}", subject.name);
+    }
+}
+
+#[test]
+fn a_migration_that_has_run_is_not_run_again_by_taking_an_upgrade_back() {
+    let upgrade = subjects().into_iter().find(|subject| subject.name == "bad upgrade").expect("it is there");
+    let before = upgrade.host.starts("migrate:1");
+    let (host, _) = upgrade.whole();
+    assert_eq!(host.starts("migrate:1"), before);
+}

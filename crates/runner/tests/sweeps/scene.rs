@@ -1,0 +1,199 @@
+//! One run of a plan on a modelled machine, with its journal on disk.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
+};
+
+use async_trait::async_trait;
+use futures_util::FutureExt;
+use plan::{Action, Entry, Output, Plan, Progress, Step};
+use runner::{Clock, Ended, Run, RunStore, SoFar, StepError, World, execute};
+use testkit::{ModelHost, Refusal};
+
+use crate::kinds;
+
+/// The modelled machine as a world: it reads the announcement from the journal on disk, as after a crash.
+struct Modelled {
+    host: Mutex<ModelHost>,
+    journal: Mutex<Journal>,
+    kinds: Mutex<BTreeSet<&'static str>>,
+}
+
+#[async_trait]
+impl World for Modelled {
+    async fn apply(&self, step: &Step, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
+        let result = {
+            let mut journal = own(&self.journal);
+            let entries = journal.read();
+            let folded = Progress::fold(so_far.plan, entries).expect("the journal tells one story");
+            assert_eq!(folded, *so_far.progress, "a step is told what stands on disk");
+            own(&self.kinds).extend(kinds::of(action));
+            own(&self.host).act(step, action, entries)
+        };
+        match result {
+            Ok(output) => Ok(output),
+            Err(Refusal::Failed(because)) => Err(StepError::failed(because)),
+            Err(Refusal::Waiting(instruction)) => Err(StepError::Waiting { instruction }),
+            // Whoever asked is dead: nobody hears of it, and nothing more is written.
+            Err(Refusal::Crashed) => std::future::pending().await,
+            Err(Refusal::Contract(because)) => panic!("the contract is broken: {because}"),
+        }
+    }
+}
+
+fn own<T>(held: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A journal that grows: each line is parsed once.
+struct Journal {
+    path: PathBuf,
+    read: usize,
+    entries: Vec<Entry>,
+}
+
+impl Journal {
+    fn read(&mut self) -> &[Entry] {
+        let text = fs::read(&self.path).expect("the journal is there");
+        assert_eq!(text.last(), Some(&b'\n'), "the announcement is whole");
+        let new = text[self.read..].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        self.entries.extend(new.map(|line| serde_json::from_slice::<Entry>(line).expect("an entry")));
+        self.read = text.len();
+        &self.entries
+    }
+}
+
+/// Time stands still: what waits moves the machine's own clock.
+struct Still(jiff::Timestamp);
+
+impl Clock for Still {
+    fn now(&self) -> jiff::Timestamp {
+        self.0
+    }
+}
+
+/// The machine at the instant at which a line of the journal had just been written.
+pub(crate) struct Moment {
+    pub(crate) host: ModelHost,
+    /// Lines in the journal, this one included.
+    pub(crate) lines: usize,
+}
+
+/// A plan, its run on disk, and the machine it touches.
+pub(crate) struct Scene {
+    dir: tempfile::TempDir,
+    plan: Plan,
+    id: String,
+    pub(crate) host: ModelHost,
+    /// Kinds of actions that were asked for.
+    pub(crate) kinds: BTreeSet<&'static str>,
+    pub(crate) moments: Vec<Moment>,
+}
+
+impl Scene {
+    /// A run that was not begun.
+    pub(crate) fn new(host: &ModelHost, plan: &Plan) -> Self {
+        let dir = scratch();
+        let run = RunStore::new(dir.path()).create(plan.clone()).expect("a directory of our own");
+        let mut host = host.clone();
+        host.turn_to(&plan.project);
+        let id = run.id().to_owned();
+        Self { dir, plan: plan.clone(), id, host, kinds: BTreeSet::new(), moments: Vec::new() }
+    }
+
+    /// The same run as another process finds it: these bytes in its journal, and the machine like this.
+    pub(crate) fn found(moment: &ModelHost, plan: &Plan, journal: &[u8]) -> Self {
+        let scene = Self::new(moment, plan);
+        fs::write(scene.journal_path(), journal).expect("a directory of our own");
+        scene
+    }
+
+    /// Opens the run from disk and carries it on; `None`: everything stopped.
+    pub(crate) fn carry_on(&mut self) -> Option<Ended> {
+        let mut run = RunStore::new(self.dir.path()).open(&self.id).expect("the run can be read again");
+        let journal = Journal { path: self.journal_path(), read: 0, entries: Vec::new() };
+        let world = Modelled {
+            host: Mutex::new(self.host.clone()),
+            journal: Mutex::new(journal),
+            kinds: Mutex::default(),
+        };
+        let moments = Mutex::new(Vec::new());
+        let lines = self.journal().len();
+        let told = |_: &Run, _: &Entry| {
+            let mut moments = own(&moments);
+            let lines = lines + moments.len() + 1;
+            moments.push(Moment { host: own(&world.host).clone(), lines });
+        };
+        let clock = Still(self.plan.made_at);
+        // Nothing here waits but a machine that has stopped.
+        let ended = execute(&mut run, &world, &clock, &told).now_or_never();
+        self.moments.extend(moments.into_inner().unwrap_or_else(PoisonError::into_inner));
+        self.kinds.extend(own(&world.kinds).iter());
+        self.host = world.host.into_inner().unwrap_or_else(PoisonError::into_inner);
+        ended.map(|ended| ended.expect("the journal can be written and the plan is sound"))
+    }
+
+    /// Carries it on to its end, through every stop, giving what it waits for.
+    pub(crate) fn finish(&mut self) -> plan::Outcome {
+        loop {
+            match self.carry_on() {
+                None => self.host.restart(),
+                Some(Ended::Over(outcome)) => return outcome,
+                Some(Ended::Waiting { step, .. }) => self.help(&step),
+            }
+        }
+    }
+
+    /// Does what a waiting run asks of a person.
+    fn help(&mut self, step: &plan::StepId) {
+        let waits = self.plan.steps.iter().find(|known| known.id == *step).expect("a step of this plan");
+        if let Action::Person { .. } = waits.action {
+            let mut run = RunStore::new(self.dir.path()).open(&self.id).expect("the run can be read again");
+            let (who, proof) = ("ann".to_owned(), "ticket 7".to_owned());
+            let entry = Entry::Attested { step: step.clone(), at: self.plan.made_at, who, proof };
+            run.append(entry).expect("it waits for this");
+        } else {
+            self.host.give_shares(true);
+        }
+    }
+
+    /// What a person reads last.
+    pub(crate) fn last_line(&self) -> String {
+        let run = RunStore::new(self.dir.path()).open(&self.id).expect("the run can be read again");
+        let told = report::Told { run: Some(&self.id), diagnostics: &[] };
+        let report = report::run_report(run.plan(), run.progress(), told);
+        let text = report::text::outcome(&report, report::text::Style::PLAIN);
+        text.lines().last().unwrap_or_default().to_owned()
+    }
+
+    /// True where housekeeping was left undone.
+    pub(crate) fn left_something(&self) -> bool {
+        let left = |entry: &Entry| matches!(entry, Entry::Succeeded { output: Output::Left { .. }, .. });
+        self.journal().iter().any(left)
+    }
+
+    /// The entries on disk.
+    pub(crate) fn journal(&self) -> Vec<Entry> {
+        RunStore::new(self.dir.path()).journal(&self.id).expect("the journal can be read")
+    }
+
+    /// The lines on disk, each with its end.
+    pub(crate) fn lines(&self) -> Vec<Vec<u8>> {
+        let text = fs::read(self.journal_path()).expect("the journal can be read");
+        text.split_inclusive(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect()
+    }
+
+    fn journal_path(&self) -> PathBuf {
+        self.dir.path().join(&self.id).join("journal")
+    }
+}
+
+/// A directory in memory where there is one: a sweep writes some hundred thousand lines, each synced.
+fn scratch() -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a temporary directory")
+}

@@ -1,0 +1,204 @@
+//! Every plan worth a sweep, with the machine it starts on and how it must end.
+
+use std::time::Duration;
+
+use diag::Stop;
+use plan::{Action, Effect, Facts, Outcome, Plan, Policy, SetContents, StepId};
+use testkit::{
+    Behaviour, ModelHost,
+    blog::{blog, machine, policy},
+};
+
+use crate::scene::Scene;
+
+/// Plans the verb on the machine as it is.
+type Planner = Box<dyn Fn(&Facts, &Policy) -> Result<Plan, Stop> + Sync + Send>;
+
+/// A verb on a machine.
+pub(crate) struct Subject {
+    pub(crate) name: &'static str,
+    pub(crate) host: ModelHost,
+    pub(crate) plan: Plan,
+    planner: Planner,
+    /// It cannot be taken back: an unwinding leaves it half done, and the same verb goes on.
+    pub(crate) one_way: bool,
+    /// Where taking it back fails, what is left has to be looked at before the verb is typed again.
+    pub(crate) for_a_person: bool,
+    /// What shows that it succeeded, where its own end does not.
+    followed_by: Option<Planner>,
+}
+
+impl Subject {
+    fn new(
+        name: &'static str,
+        host: ModelHost,
+        planner: impl Fn(&Facts, &Policy) -> Result<Plan, Stop> + Sync + Send + 'static,
+    ) -> Self {
+        let planner: Planner = Box::new(planner);
+        let plan = planned(&host, &planner);
+        assert_eq!(plan::lint(&plan), Vec::<String>::new(), "{name}");
+        Self { name, host, plan, planner, one_way: false, for_a_person: false, followed_by: None }
+    }
+
+    /// The machine as an uninterrupted run leaves it, and how that run ends.
+    pub(crate) fn whole(&self) -> (ModelHost, Outcome) {
+        let mut scene = Scene::new(&self.host, &self.plan);
+        let outcome = scene.finish();
+        (scene.host, outcome)
+    }
+
+    /// Calls that an uninterrupted run makes.
+    pub(crate) fn calls(&self) -> usize {
+        self.whole().0.calls() - self.host.calls()
+    }
+
+    /// The same verb, typed a minute later on this machine with nothing in its way, and what follows it.
+    pub(crate) fn settled(&self, host: &ModelHost) -> (ModelHost, Outcome) {
+        let mut host = host.clone();
+        host.restart();
+        host.give_shares(true);
+        let mut outcome = Outcome::Applied;
+        for planner in [Some(&self.planner), self.followed_by.as_ref()].into_iter().flatten() {
+            host.pass(Duration::from_secs(60));
+            host.turn_home();
+            let mut scene = Scene::new(&host, &planned(&host, planner));
+            outcome = scene.finish();
+            host = scene.host;
+        }
+        (host, outcome)
+    }
+}
+
+fn planned(host: &ModelHost, planner: &Planner) -> Plan {
+    let facts = host.observe();
+    planner(&facts, &policy(&facts)).expect("it can be planned")
+}
+
+fn applied(host: ModelHost, planner: impl Fn(&Facts, &Policy) -> Result<Plan, Stop>) -> ModelHost {
+    let facts = host.observe();
+    let plan = planner(&facts, &policy(&facts)).expect("it can be planned");
+    let mut scene = Scene::new(&host, &plan);
+    assert_eq!(scene.finish(), Outcome::Applied);
+    scene.host
+}
+
+fn deploying(version: u32) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {
+    move |facts, policy| plan::deploy(&blog(version), facts, policy)
+}
+
+fn backing_up(facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
+    let mut shape = blog(1);
+    shape.backup.keep = Some(1);
+    plan::backup(&shape, facts, policy)
+}
+
+fn bootstrapped() -> ModelHost {
+    applied(machine(), |facts, policy| plan::bootstrap(&blog(1), &[], facts, policy))
+}
+
+/// The stack deployed, with three posts written.
+fn running() -> ModelHost {
+    let mut host = applied(bootstrapped(), deploying(1));
+    host.write_rows("blog-db-1", "posts", 3);
+    host
+}
+
+/// A stack whose set was taken, that wrote two more posts since.
+fn backed_up() -> (ModelHost, SetContents) {
+    let mut host = applied(running(), backing_up);
+    host.write_rows("blog-db-1", "posts", 2);
+    host.pass(Duration::from_secs(60));
+    let manifest = host.manifests().pop().expect("one set");
+    let secrets = host.observe().releases[0].secrets.clone();
+    (host, SetContents { manifest, shape: blog(1), secrets })
+}
+
+fn destroying(facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
+    plan::destroy(&blog(1), true, facts, policy)
+}
+
+/// The set is all that is left, and the shares are with their holders.
+fn lost() -> (ModelHost, SetContents) {
+    let (host, contents) = backed_up();
+    let mut host = applied(host, destroying);
+    host.lose_state_directory();
+    host.give_shares(false);
+    (host, contents)
+}
+
+fn restoring(contents: SetContents) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {
+    move |facts, policy| plan::restore(&contents, facts, policy)
+}
+
+fn drilling(contents: SetContents) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {
+    move |facts, policy| plan::drill(&contents, facts, policy)
+}
+
+/// A machine that was started again: the key store is sealed, and web stands still.
+fn restarted() -> ModelHost {
+    let mut host = running();
+    for name in ["blog-bao-1", "blog-web-1"] {
+        host.apply(&Effect::Stop { container: name.to_owned(), grace: None }).expect("stopped");
+    }
+    host.apply(&Effect::Start { container: "blog-bao-1".to_owned() }).expect("started");
+    host.give_shares(false);
+    host
+}
+
+/// An upgrade that a person must approve in the middle. No planner asks for one yet.
+fn approved(facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
+    let mut plan = plan::deploy(&blog(2), facts, policy)?;
+    let Some(at) = plan.steps.iter().position(|step| step.impact) else { return Ok(plan) };
+    let mut person = plan.steps[at].clone();
+    person.id = StepId("approve".to_owned());
+    person.kind = "approve".to_owned();
+    (person.impact, person.undo) = (false, Vec::new());
+    person.action = Action::Person {
+        owner: "operations".to_owned(),
+        instruction: "say that it may be noticed now".to_owned(),
+        done_when: "the ticket is approved".to_owned(),
+    };
+    plan.steps[at].after = vec![person.id.clone()];
+    plan.steps.insert(at, person);
+    Ok(plan)
+}
+
+/// All of them.
+pub(crate) fn subjects() -> Vec<Subject> {
+    let mut must_pull = bootstrapped();
+    for image in ["pg:16", "migrate:1", "app:1"] {
+        must_pull.forget_image(image);
+        must_pull = must_pull.with_published_image(image);
+    }
+    let mut bad = running();
+    bad.behave("app:2", Behaviour::NeverReady);
+    let upgraded = applied(running(), deploying(2));
+    let (backed, contents) = backed_up();
+    let (lost, set) = lost();
+    let mut all = vec![
+        Subject::new("bootstrap", machine(), |facts, policy| plan::bootstrap(&blog(1), &[], facts, policy)),
+        Subject::new("first deploy", must_pull, deploying(1)),
+        Subject::new("upgrade", running(), deploying(2)),
+        Subject::new("bad upgrade", bad, deploying(2)),
+        Subject::new("approved upgrade", running(), approved),
+        Subject::new("rollback", upgraded, |facts, policy| plan::rollback(Some(1), facts, policy)),
+        Subject::new("start of what stood still", restarted(), deploying(1)),
+        Subject::new("backup", backed.clone(), backing_up),
+        Subject::new("restore", lost, restoring(set)),
+        Subject::new("restore beside", backed.clone(), restoring(contents.clone())),
+        Subject::new("drill", backed.clone(), drilling(contents)),
+        Subject::new("destroy", backed, destroying),
+    ];
+    for subject in &mut all {
+        subject.one_way = subject.name == "destroy";
+        subject.for_a_person = ["backup", "restore", "restore beside", "drill"].contains(&subject.name);
+        // A ceremony that was held is never held again, whether or not its store still runs; and what a run could not
+        // clear away goes with the next good release.
+        subject.followed_by = match subject.name {
+            "bootstrap" | "bad upgrade" | "upgrade" | "approved upgrade" => Some(Box::new(deploying(1))),
+            "rollback" => Some(Box::new(deploying(2))),
+            _ => None,
+        };
+    }
+    all
+}
