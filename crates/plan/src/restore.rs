@@ -25,15 +25,14 @@ pub struct SetContents {
     pub secrets: Versions,
 }
 
-/// Plans a restore of a set.
+/// Plans a restore of a set as `shape`, which [`restored_shape`] gave; `facts` are those of `shape`'s project.
 ///
 /// Where the stack's volumes are absent it comes back under its own names; where they exist it goes into
 /// `PROJECT-restore-SET`, beside the live one, and publishes nothing.
 ///
 /// # Errors
 /// When the set holds nothing to restore, or the stack is live and its name was not typed.
-pub fn restore(contents: &SetContents, facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
-    let shape = restored_shape(contents, facts);
+pub fn restore(contents: &SetContents, shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
     let beside = shape.stack != contents.shape.stack;
     if contents.shape.live && !beside && policy.confirmed.as_deref() != Some(contents.shape.stack.as_str()) {
         return Err(Stop::precondition(
@@ -44,7 +43,7 @@ pub fn restore(contents: &SetContents, facts: &Facts, policy: &Policy) -> Result
     let number = contents.manifest.release.unwrap_or(1);
     let mut steps = Steps::default();
     let placing = Placing {
-        shape: &shape,
+        shape,
         facts,
         versions: &contents.secrets,
         release: number,
@@ -77,7 +76,8 @@ pub fn restore(contents: &SetContents, facts: &Facts, policy: &Policy) -> Result
     Ok(plan)
 }
 
-/// The shape as it will run: under its own name where its volumes are gone, beside it otherwise.
+/// The shape as it will run: under its own name where its volumes are gone, beside it otherwise. `facts` are those of
+/// the stack itself.
 pub fn restored_shape(contents: &SetContents, facts: &Facts) -> Shape {
     let shape = &contents.shape;
     let volume_there = shape.volumes.keys().any(|key| facts.volumes.contains_key(&shape.volume_name(key)));

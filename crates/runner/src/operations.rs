@@ -194,7 +194,10 @@ impl Operations {
     ) -> Result<Finished, Stop> {
         let facts = self.facts_of(&contents.shape).await?;
         let shape = plan::restored_shape(contents, &facts);
-        let planner = move |_: &Shape, facts: &Facts, policy: &Policy| plan::restore(contents, facts, policy);
+        // Decided once, from the stack itself: the facts that the planner gets are those of where it goes.
+        let planner = move |shape: &Shape, facts: &Facts, policy: &Policy| {
+            plan::restore(contents, shape, facts, policy)
+        };
         self.elsewhere(Verb::Restore, shape, &planner, given, told).await
     }
 

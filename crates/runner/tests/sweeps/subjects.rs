@@ -127,7 +127,7 @@ fn lost() -> (ModelHost, SetContents) {
 }
 
 fn restoring(contents: SetContents) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {
-    move |facts, policy| plan::restore(&contents, facts, policy)
+    move |facts, policy| plan::restore(&contents, &plan::restored_shape(&contents, facts), facts, policy)
 }
 
 fn drilling(contents: SetContents) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {

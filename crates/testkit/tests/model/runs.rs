@@ -84,7 +84,9 @@ fn destroy(host: &mut ModelHost) {
 fn a_destroyed_stack_comes_back_from_its_set_with_the_rows_of_the_sets_point() {
     let (mut host, contents) = backed_up();
     destroy(&mut host);
-    let plan = planned(&host, |facts, policy| plan::restore(&contents, facts, policy));
+    let plan = planned(&host, |facts, policy| {
+        plan::restore(&contents, &plan::restored_shape(&contents, facts), facts, policy)
+    });
     assert_eq!(run(&mut host, &plan), Outcome::Applied);
     assert_eq!(host.rows("blog-db-1", "posts"), Some(3));
     assert_eq!(serving(&host), ("id of app:1".to_owned(), true, Some(1)));
@@ -94,7 +96,9 @@ fn a_destroyed_stack_comes_back_from_its_set_with_the_rows_of_the_sets_point() {
 fn a_restore_without_shares_waits_and_with_a_damaged_set_moves_nothing() {
     let (mut host, contents) = backed_up();
     destroy(&mut host);
-    let plan = planned(&host, |facts, policy| plan::restore(&contents, facts, policy));
+    let plan = planned(&host, |facts, policy| {
+        plan::restore(&contents, &plan::restored_shape(&contents, facts), facts, policy)
+    });
     let mut journal = Vec::new();
     host.give_shares(false);
     let waiting = follow(&mut host, &plan, &mut journal).expect_err("no shares");
@@ -105,7 +109,9 @@ fn a_restore_without_shares_waits_and_with_a_damaged_set_moves_nothing() {
     let (mut host, contents) = backed_up();
     destroy(&mut host);
     host.damage(&contents.manifest.set);
-    let plan = planned(&host, |facts, policy| plan::restore(&contents, facts, policy));
+    let plan = planned(&host, |facts, policy| {
+        plan::restore(&contents, &plan::restored_shape(&contents, facts), facts, policy)
+    });
     assert!(matches!(run(&mut host, &plan), Outcome::Undone { .. }));
     assert!(host.observe().volumes.is_empty(), "red before any data moves");
 }
