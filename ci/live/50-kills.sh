@@ -149,7 +149,8 @@ command_of() {
 # A changed release.
 before_deploy() { KILLS_ROUND=$((KILLS_ROUND + 1)); }
 
-before_backup() { sets_before=$(ls "$COZY_BACKUPS/$STACK/sets" 2>/dev/null | wc -l); }
+before_backup() { sets_before=$(count_sets); }
+count_sets() { find "$COZY_BACKUPS" -name manifest.json | wc -l; }
 
 # Nothing is left but the target: by turns as `destroy` leaves it, and with the machine lost.
 before_restore() {
@@ -188,7 +189,7 @@ relative() { sed -e "s/ release $(current)\$/ release current/" -e "s/KILLS_ROUN
 proven_whole() {
     sets_are_whole
     if [[ $1 == backup ]]; then
-        check "$showing: a set was added" test "$(ls "$COZY_BACKUPS/$STACK/sets" | wc -l)" -gt "$sets_before"
+        check "$showing: a set was added" test "$(count_sets)" -gt "$sets_before"
     fi
     secrets_delivered >"$W/secrets-now"
     diff "$W/secrets-delivered" "$W/secrets-now" >"$W/said" || fail "$showing: the secrets are others"
