@@ -99,11 +99,11 @@ owns() {
     wipe "$1"
 }
 
-# of_project KIND PROJECT [FORMAT]: what the engine holds of a project, of its drills and of what was restored beside it.
+# of_project KIND PROJECT: what the engine holds of a project, of its drills and of what was restored beside it, by name.
 of_project() {
-    local kind=$1 project=$2 all=()
-    if [[ $kind == container ]]; then all=(--all); fi
-    docker "$kind" ls "${all[@]}" --format '{{.Label "com.docker.compose.project"}} {{.'"${3:-ID}"'}}' |
+    local kind=$1 project=$2 all=() name=Name
+    if [[ $kind == container ]]; then all=(--all) name=Names; fi
+    docker "$kind" ls "${all[@]}" --format '{{.Label "com.docker.compose.project"}} {{.'"$name"'}}' |
         awk -v p="$project" '$1 == p || index($1, p "-drill-") == 1 || index($1, p "-restore-") == 1 { print $2 }'
 }
 
@@ -111,7 +111,7 @@ wipe() {
     local project=$1
     of_project container "$project" | xargs -r docker rm -fv >/dev/null
     of_project network "$project" | xargs -r docker network rm >/dev/null
-    of_project volume "$project" Name | xargs -r docker volume rm -f >/dev/null
+    of_project volume "$project" | xargs -r docker volume rm -f >/dev/null
 }
 
 finish() {
@@ -162,7 +162,7 @@ edit() {
     ! cmp -s "$file" "$W/before-edit" || fail "the edit \`$1\` changes nothing in $file"
 }
 
-sw() { "$SEAWORTHY_BIN" --project-directory "$dir" --project-name "$STACK" --shape "${SHAPE:-prod}" "$@"; }
+sw() { "$SEAWORTHY_BIN" --project-directory "$dir" --project-name "${AS:-$STACK}" --shape "${SHAPE:-prod}" "$@"; }
 
 # Three of the five shares, as three holders would bring them, into $keys/shares.
 gather_shares() {
@@ -222,4 +222,26 @@ prove_ledger() {
     "$APPS_BIN" load verify "${where[@]}" --ledger "$W/ledger" "$@" >"$W/proof.json" 2>"$W/proof.err" ||
         fail "the ledger is not proven: $(cat "$W/proof.json" "$W/proof.err")"
     same "problems" 0 "$(jq '.problems | length' "$W/proof.json")"
+}
+
+# trim: the copy without its edge, for scenarios that are about something else. Events are then written from inside.
+trim() {
+    edit '/^  traefik:/,/^  relay:/{/^  relay:/!d}' compose.yaml
+    edit '/^  traefik:/,/^  bao:/{/^  bao:/!d}' compose.prod.yaml
+    edit '/^\[service.traefik\]/,/^$/d'
+    edit "s|^publishes = \[$COZY_HTTP_PORT, $COZY_HTTPS_PORT\]|publishes = []|"
+    edit '/^origins/d'
+}
+
+# write_inside SECONDS [RATE]: events from a container on the relay's own network, where nothing is published.
+write_inside() {
+    docker cp "$(container relay):/run/secrets/relay_jwt" - | tar -xO >"$keys/member"
+    local writer=$STACK-writer
+    docker rm -f "$writer" >/dev/null 2>&1 || true
+    docker create --name "$writer" --label "com.docker.compose.project=$STACK-drill-writer" --network "${STACK}_edge" "$RELAY_IMAGE" \
+        load --url http://relay:8080 --rate "${2:-40}" --seconds "$1" --patience 30 --ledger /tmp/ledger --secret-file /tmp/member >/dev/null
+    chmod 644 "$keys/member"
+    docker cp -q "$keys/member" "$writer:/tmp/member" 2>/dev/null || docker cp "$keys/member" "$writer:/tmp/member" >/dev/null
+    docker start --attach "$writer" >"$W/load.json" 2>"$W/load.err" || fail "events were given up: $(cat "$W/load.json" "$W/load.err")"
+    docker rm -f "$writer" >/dev/null
 }

@@ -141,7 +141,7 @@ destroy_everything() {
     expect 0 sw destroy --volumes --confirm "$STACK"
     local kind
     for kind in container network volume; do
-        same "$kind""s left" '' "$(of_project $kind "$STACK" Name 2>/dev/null || of_project $kind "$STACK")"
+        same "$kind""s left" '' "$(of_project $kind "$STACK")"
     done
     mapfile -t where < <(at_relay)
     expect 2 "$APPS_BIN" load verify "${where[@]}" --ledger "$W/ledger"
