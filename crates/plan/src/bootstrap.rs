@@ -5,7 +5,7 @@ use stack::{SecretKind, SecretName, Shape, StateKind};
 
 use crate::{
     Action, Facts, KeyStep, Phase, Plan, Policy, Verb,
-    deploy::current_versions,
+    deploy::{current_versions, development_keys},
     place::{Change, Placing},
     steps::Steps,
 };
@@ -14,8 +14,11 @@ use crate::{
 /// `given` are the secrets whose values a person brought along.
 ///
 /// # Errors
-/// Never today; the type leaves room for what a ceremony may need.
+/// When the key store is one for development and the shape is marked production.
 pub fn bootstrap(shape: &Shape, given: &[SecretName], facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
+    if let Some(said) = development_keys(shape, facts) {
+        return Err(Stop::precondition(said));
+    }
     let mut plan = Plan::empty(Verb::Bootstrap, shape, facts, policy);
     let mut steps = Steps::default();
     for (name, spec) in &shape.secrets {

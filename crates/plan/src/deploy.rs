@@ -1,7 +1,7 @@
 //! To a release: the difference between what should run and what was seen running, in the order it must close.
 
 use diag::{Diagnostic, Stop};
-use stack::{EngineKind, ServiceName, Shape};
+use stack::{EngineKind, PullPolicy, SecretKind, ServiceName, Shape};
 
 use crate::{
     Action, ContainerSeen, Effect, Facts, Interrupted, Phase, Plan, Policy, ReleaseSeen, Verb,
@@ -352,10 +352,16 @@ fn refuse_unready(shape: &Shape, facts: &Facts, policy: &Policy, versions: &Vers
                     "unset-secret",
                     format!("secret `{name}` was never given, and `{user}` needs it"),
                 )
-                .hint("seaworthy bootstrap"),
+                .hint(match spec.kind {
+                    SecretKind::Given if spec.from.is_none() => {
+                        format!("seaworthy bootstrap --from-file {name}=FILE")
+                    }
+                    _ => "seaworthy bootstrap".to_owned(),
+                }),
             );
         }
     }
+    said.extend(nothing_to_run(shape, facts));
     if shape.production && facts.host.engine == EngineKind::Process {
         said.push(
             Diagnostic::error(
@@ -365,23 +371,45 @@ fn refuse_unready(shape: &Shape, facts: &Facts, policy: &Policy, versions: &Vers
             .hint("seaworthy explain production"),
         );
     }
-    if let Some((service, store)) =
-        facts.key_stores.iter().find(|(_, store)| store.development && shape.production)
-    {
-        said.push(
-            Diagnostic::error(
-                "development-key-store",
-                format!(
-                    "`{service}` is a development key store ({}), and this shape is marked production",
-                    store.version
-                ),
-            )
-            .hint("seaworthy explain production"),
-        );
-    }
+    said.extend(development_keys(shape, facts));
     said.extend(held_ports(shape, facts));
     said.extend(other_state_dir(facts, policy));
     if said.is_empty() { Ok(()) } else { Err(Stop { exit: diag::Exit::Precondition, diagnostics: said }) }
+}
+
+/// Services that the engine has nothing to run for: no image, or on the process engine no command.
+fn nothing_to_run<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item = Diagnostic> + 'a {
+    let process = facts.host.engine == EngineKind::Process;
+    shape.services.iter().filter_map(move |(name, service)| {
+        if process {
+            let message = format!("the process engine is not told what to run for service `{name}`");
+            return service.process.is_none().then(|| {
+                Diagnostic::error("no-process", message).hint(format!(
+                    "write `[service.{name}] process = {{ command = [\"…\"] }}` in seaworthy.toml"
+                ))
+            });
+        }
+        let never = service.pull_policy == PullPolicy::Never && !facts.images.contains_key(&service.image);
+        let message =
+            format!("`{name}` needs image `{}`, which is not here and is never pulled", service.image);
+        never.then(|| {
+            Diagnostic::error("image-absent", message)
+                .hint("build or load it, or take `pull_policy: never` out")
+        })
+    })
+}
+
+/// A key store for development, declared or seen running, in production.
+pub(crate) fn development_keys(shape: &Shape, facts: &Facts) -> Option<Diagnostic> {
+    let (service, transit) = shape.key_store().filter(|_| shape.production)?;
+    let seen = facts.key_stores.get(service).filter(|store| store.development);
+    let version = seen.map(|store| format!(" ({})", store.version));
+    (seen.is_some() || transit.dev_token.is_some()).then(|| {
+        let version = version.unwrap_or_default();
+        let message =
+            format!("`{service}` is a development key store{version}, and this shape is marked production");
+        Diagnostic::error("development-key-store", message).hint("seaworthy explain production")
+    })
 }
 
 fn held_ports<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item = Diagnostic> + 'a {

@@ -233,7 +233,8 @@ impl Placing<'_> {
             .collect();
         let lasting = self.shape.min_healthy;
         let because = format!("a release is good once it was healthy for {}", seconds(lasting));
-        let subject = format!("{} services", subjects.len());
+        let subject =
+            if subjects.len() == 1 { "1 service".to_owned() } else { format!("{} services", subjects.len()) };
         steps.add("watch", &subject, Action::Watch { subjects, lasting }, &[because]);
     }
 }
