@@ -260,6 +260,8 @@ pub struct Progress {
     pub outcome: Option<Outcome>,
     /// Times of each step: started, ended.
     pub times: BTreeMap<StepId, (jiff::Timestamp, Option<jiff::Timestamp>)>,
+    /// The step whose undo failed last, until it is tried again.
+    undo_failed: Option<StepId>,
     entries: usize,
 }
 
@@ -323,10 +325,17 @@ impl Progress {
             Entry::Abandoned { because, .. } if !unwinding => {
                 self.unwinding = Some((None, vec![because.clone()]));
             }
-            Entry::Undoing { step, .. } if self.is_next_back(plan, step) => {}
-            Entry::Undone { step, .. } if self.is_next_back(plan, step) => self.undone.push(step.clone()),
-            Entry::UndoFailed { step, .. } if unwinding && !self.undone.contains(step) => {}
-            Entry::Ended { outcome, .. } => self.outcome = Some(outcome.clone()),
+            Entry::Undoing { step, .. } if self.is_next_back(plan, step) => self.undo_failed = None,
+            Entry::Undone { step, .. } if self.is_next_back(plan, step) => {
+                self.undo_failed = None;
+                self.undone.push(step.clone());
+            }
+            Entry::UndoFailed { step, .. } if self.is_next_back(plan, step) => {
+                self.undo_failed = Some(step.clone());
+            }
+            Entry::Ended { outcome, .. } if self.may_end(plan, outcome) => {
+                self.outcome = Some(outcome.clone());
+            }
             _ => return Err(impossible()),
         }
         Ok(())
@@ -349,6 +358,11 @@ impl Progress {
         }
     }
 
+    /// True when all but housekeeping is done: what was proven stays, whoever takes the run up.
+    pub fn is_proven(&self, plan: &Plan) -> bool {
+        plan.steps.iter().all(|step| step.forgiving || self.done.contains_key(&step.id))
+    }
+
     fn may_start(&self, plan: &Plan, step: &StepId) -> bool {
         let free = self.running.as_ref().is_none_or(|running| running == step);
         let here = matches!(self.next(plan), Next::Do(next) if next.id == *step);
@@ -357,6 +371,14 @@ impl Progress {
 
     fn is_next_back(&self, plan: &Plan, step: &StepId) -> bool {
         matches!(self.next(plan), Next::TakeBack(next) if next.id == *step)
+    }
+
+    /// A run ends as its fold says, or stuck where an undo has just failed.
+    fn may_end(&self, plan: &Plan, outcome: &Outcome) -> bool {
+        match outcome {
+            Outcome::Stuck { step, .. } => self.undo_failed.as_ref() == Some(step),
+            Outcome::Applied | Outcome::Undone { .. } => self.next(plan) == Next::End(outcome.clone()),
+        }
     }
 
     fn ended(&mut self, step: &StepId, at: jiff::Timestamp) {

@@ -290,7 +290,7 @@ pub fn destroy(shape: &Shape, volumes: bool, facts: &Facts, policy: &Policy) -> 
     shape_there.networks.retain(|key, _| facts.networks.contains_key(&shape.network_name(key)));
     shape_there.volumes.retain(|key, _| volumes && facts.volumes.contains_key(&shape.volume_name(key)));
     remove_networks_and_volumes(&shape_there, &mut steps, &because, false);
-    for key in shape.volumes.keys().filter(|_| !volumes) {
+    for (key, _) in shape.volumes.iter().filter(|(_, volume)| !volumes && !volume.external) {
         plan.not_done.push(format!("volume `{}` is kept (`--volumes` removes it)", shape.volume_name(key)));
     }
     if facts.current.is_some() {
