@@ -1,0 +1,77 @@
+//! The linter says what is wrong with a plan it did not write, and nothing about one that is sound.
+
+use plan::{Action, Effect, Plan, StepId, lint};
+
+use crate::world::World;
+
+/// A sound plan that replaces one service, changed by `spoil`.
+#[track_caller]
+fn check(spoil: impl FnOnce(&mut Plan), expected: &[&str]) {
+    let mut plan = World::read("running: web=app:7\nshape: web=app:8").plan().expect("it can be planned");
+    spoil(&mut plan);
+    assert_eq!(lint(&plan), expected);
+}
+
+fn remove_volume() -> Action {
+    Action::Engine { effect: Effect::RemoveVolume { name: "blog_data".to_owned() } }
+}
+
+#[test]
+fn a_sound_plan_and_an_empty_one_pass() {
+    check(|_| {}, &[]);
+    check(|plan| plan.steps.clear(), &[]);
+}
+
+#[test]
+fn two_steps_of_one_name_are_found() {
+    check(
+        |plan| plan.steps[1].id = plan.steps[0].id.clone(),
+        &[
+            "two steps are called `pull-app-8`",
+            "`pull-app-8` comes after `pull-app-8`, which does not stand before it",
+            "`create-web` comes after `write-release-2`, which does not stand before it",
+        ],
+    );
+}
+
+#[test]
+fn a_step_that_comes_after_one_behind_it_is_found() {
+    check(
+        |plan| plan.steps[0].after = vec![StepId("probe-web".to_owned())],
+        &["`pull-app-8` comes after `probe-web`, which does not stand before it"],
+    );
+}
+
+#[test]
+fn a_step_without_a_cause_is_found() {
+    check(|plan| plan.steps[2].because.clear(), &["`create-web` has no cause"]);
+}
+
+#[test]
+fn housekeeping_that_could_be_undone_is_found() {
+    check(|plan| plan.steps[2].forgiving = true, &["`create-web` is housekeeping and yet can be undone"]);
+}
+
+#[test]
+fn a_volume_that_goes_without_a_word_is_found() {
+    check(
+        |plan| plan.steps[0].action = remove_volume(),
+        &["`pull-app-8` removes a volume and does not say so"],
+    );
+}
+
+#[test]
+fn data_that_is_destroyed_with_nobodys_permission_is_found() {
+    let destroying = |plan: &mut Plan| {
+        plan.steps[0].action = remove_volume();
+        plan.steps[0].destroys = Some("blog_data".to_owned());
+    };
+    check(destroying, &["`pull-app-8` destroys data, and nothing permits it"]);
+    check(
+        |plan| {
+            destroying(plan);
+            plan.permits = vec!["blog".to_owned()];
+        },
+        &[],
+    );
+}

@@ -1,0 +1,263 @@
+//! A set brought back: keys, canaries, data, application.
+
+use plan::{Action, Container, Effect, Plan, ResolvedMount};
+
+use crate::{check, world::World};
+
+#[test]
+fn a_set_comes_back_under_its_own_names_where_nothing_is_left() {
+    check(
+        "running: nothing
+         shape: bao=bao:2(keys) db=pg:1(postgres) web=app:7(after db ready, after bao)
+         verb: restore",
+        "verify set-1 — red before any data moves
+         restore secrets — set set-1 holds it
+         restore release
+         pull bao:2 — bao needs it
+         pull pg:1 — db needs it
+         pull app:7 — web needs it
+         network blog_net — bao needs it
+         volume blog_baodata
+         volume blog_dbdata — db needs it
+         create bao — set set-1 holds it
+         start bao
+         api bao
+         restore bao
+         canaries bao — no row is moved before the keys have proved themselves
+         create db — set set-1 holds it
+         start db
+         probe db
+         restore db
+         create web
+         start web
+         probe web
+         watch 3 services — a release is good once it was healthy for 10 s
+         current release 1 — the restored stack answers
+         good release 1",
+    );
+}
+
+#[test]
+fn a_set_comes_back_beside_where_the_volumes_exist() {
+    check(
+        "running: db=pg:1(postgres) web=app:7(after db ready, port 8080)
+         verb: restore",
+        "as blog-restore-set-1
+         verify set-1 — red before any data moves
+         restore secrets — set set-1 holds it
+         restore release
+         network blog-restore-set-1_net — db needs it
+         volume blog-restore-set-1_dbdata
+         create db — set set-1 holds it
+         start db
+         probe db
+         restore db
+         create web
+         start web
+         probe web
+         - `blog` still has its volumes and is left alone: the set is restored beside it as `blog-restore-set-1`",
+    );
+}
+
+#[test]
+fn one_volume_that_is_left_is_enough_to_stay_beside() {
+    check(
+        "running: nothing
+         shape: db=pg:1(postgres)
+         also: volume blog_dbdata
+         verb: restore",
+        "as blog-restore-set-1
+         verify set-1 — red before any data moves
+         restore secrets — set set-1 holds it
+         restore release
+         pull pg:1 — db needs it
+         network blog-restore-set-1_net
+         volume blog-restore-set-1_dbdata
+         create db — set set-1 holds it
+         start db
+         probe db
+         restore db
+         - `blog` still has its volumes and is left alone: the set is restored beside it as `blog-restore-set-1`",
+    );
+}
+
+#[test]
+fn a_file_is_put_back_before_its_program_opens_it() {
+    check(
+        "running: nothing
+         shape: notes=notes:1(sqlite)
+         verb: restore",
+        "verify set-1 — red before any data moves
+         restore secrets — set set-1 holds it
+         restore release
+         pull notes:1 — notes needs it
+         network blog_net
+         volume blog_notesdata
+         restore notes — set set-1 holds it
+         create notes
+         start notes
+         probe notes
+         watch 1 service — a release is good once it was healthy for 10 s
+         current release 1 — the restored stack answers
+         good release 1",
+    );
+}
+
+#[test]
+fn a_live_stack_is_not_restored_unless_its_name_was_typed() {
+    check(
+        "stack: live
+         running: nothing
+         shape: db=pg:1(postgres)
+         verb: restore",
+        "exit 4
+         error[live]: `blog` is marked live; hint: seaworthy restore --confirm blog",
+    );
+}
+
+#[test]
+fn a_live_stack_is_restored_where_its_name_was_typed() {
+    check(
+        "stack: live
+         running: nothing
+         shape: db=pg:1(postgres)
+         typed: blog
+         verb: restore",
+        "verify set-1 — red before any data moves
+         restore secrets — set set-1 holds it
+         restore release
+         pull pg:1 — db needs it
+         network blog_net
+         volume blog_dbdata
+         create db — set set-1 holds it
+         start db
+         probe db
+         restore db
+         watch 1 service — a release is good once it was healthy for 10 s
+         current release 1 — the restored stack answers
+         good release 1",
+    );
+}
+
+#[test]
+fn a_drill_proves_a_set_and_throws_its_place_away() {
+    check(
+        "running: bao=bao:2(keys) db=pg:1(postgres) web=app:7(after db ready, after bao, port 8080)
+         verb: drill",
+        "as blog-drill-7f3a91c2
+         verify set-1 — red before any data moves
+         restore secrets — set set-1 holds it
+         restore release
+         network blog-drill-7f3a91c2_net — bao needs it
+         volume blog-drill-7f3a91c2_baodata
+         volume blog-drill-7f3a91c2_dbdata — db needs it
+         create bao — set set-1 holds it
+         start bao
+         api bao
+         restore bao
+         canaries bao — no row is moved before the keys have proved themselves
+         create db — set set-1 holds it
+         start db
+         probe db
+         restore db
+         create web
+         start web
+         probe web
+         evidence set-1 — what was proven is kept, signed
+         ? remove web — a throwaway is thrown away
+         ? remove db
+         ? remove bao
+         ? remove blog-drill-7f3a91c2_net
+         ? remove blog-drill-7f3a91c2_baodata
+         ? remove blog-drill-7f3a91c2_dbdata
+         ? forget blog-drill-7f3a91c2",
+    );
+}
+
+#[test]
+fn a_drill_starts_what_it_is_told_to_and_what_that_needs() {
+    check(
+        "stack: drills web
+         running: db=pg:1(postgres) web=app:7(after db ready) mail=mail:1
+         verb: drill",
+        "as blog-drill-7f3a91c2
+         verify set-1 — red before any data moves
+         restore secrets — set set-1 holds it
+         restore release
+         network blog-drill-7f3a91c2_net — db needs it
+         volume blog-drill-7f3a91c2_dbdata
+         create db — set set-1 holds it
+         start db
+         probe db
+         restore db
+         create web
+         start web
+         probe web
+         evidence set-1 — what was proven is kept, signed
+         ? remove web — a throwaway is thrown away
+         ? remove db
+         ? remove blog-drill-7f3a91c2_net
+         ? remove blog-drill-7f3a91c2_dbdata
+         ? forget blog-drill-7f3a91c2",
+    );
+}
+
+/// Everything a plan names to the engine, and what it would mount, publish or join.
+fn touched(plan: &Plan) -> Vec<String> {
+    let effects = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::Engine { effect } => Some(effect),
+        _ => None,
+    });
+    let of_container = |container: &Container| {
+        let mounts = container.mounts.iter().filter_map(|mount| match mount {
+            ResolvedMount::Volume { name, .. } => Some(name.clone()),
+            ResolvedMount::Bind { source, read_only: false, .. } => Some(source.clone()),
+            _ => None,
+        });
+        let ports = container.settings.ports.iter().map(|port| format!("port {:?}", port.published));
+        let mode = container.settings.network_mode.iter().filter(|mode| *mode != "none").cloned();
+        let addresses = container.networks.values().filter_map(|on| on.ipv4_address.clone());
+        let networks = container.networks.keys().cloned();
+        let name = [container.name.clone()];
+        name.into_iter().chain(mounts).chain(ports).chain(mode).chain(addresses).chain(networks).collect()
+    };
+    let names = |effect: &Effect| -> Vec<String> {
+        match effect {
+            Effect::EnsureImage { .. } => Vec::new(),
+            Effect::EnsureNetwork { network } if !network.internal => {
+                vec![format!("{} with a way out", network.name)]
+            }
+            Effect::EnsureNetwork { network } => {
+                [vec![network.name.clone()], network.subnets.clone()].concat()
+            }
+            Effect::EnsureVolume { volume } => vec![volume.name.clone()],
+            Effect::Create { container } => of_container(container),
+            Effect::Start { container }
+            | Effect::Stop { container, .. }
+            | Effect::Resume { container, .. }
+            | Effect::Remove { container } => vec![container.clone()],
+            Effect::Rename { from, to } => vec![from.clone(), to.clone()],
+            Effect::RemoveNetwork { name } | Effect::RemoveVolume { name } => vec![name.clone()],
+        }
+    };
+    effects.flat_map(names).collect()
+}
+
+/// A stack that shares all it can with its host and with others.
+const ENTANGLED: &str = "running: db=pg:1(postgres, external) notes=notes:1(sqlite, named notes) \
+    files=files:1(bind /srv/files) web=app:7(on proxy of others, on net at 10.9.0.2, port 8080) top=top:1(host network)";
+
+#[test]
+fn a_drill_touches_nothing_that_the_live_stack_has_and_none_of_its_networks_leads_out() {
+    let plan = World::read(&format!("{ENTANGLED}\nverb: drill")).plan().expect("it can be planned");
+    let foreign: Vec<String> =
+        touched(&plan).into_iter().filter(|name| !name.starts_with("blog-drill-7f3a91c2")).collect();
+    assert_eq!(foreign, Vec::<String>::new());
+}
+
+#[test]
+fn a_restore_beside_touches_nothing_that_the_live_stack_has() {
+    let plan = World::read(&format!("{ENTANGLED}\nverb: restore")).plan().expect("it can be planned");
+    let foreign = touched(&plan).into_iter().filter(|name| !name.starts_with("blog-restore-set-1"));
+    assert_eq!(foreign.collect::<Vec<_>>(), Vec::<String>::new());
+}
