@@ -56,6 +56,7 @@ fn a_stop_at_any_line_of_the_journal_leaves_what_an_uninterrupted_run_leaves_or_
     for subject in subjects() {
         let whole = subject.whole();
         let mut scene = Scene::new(&subject.host, &subject.plan);
+        scene.watched = true;
         scene.finish();
         let lines = scene.lines();
         for moment in &scene.moments {
