@@ -128,7 +128,10 @@ pub(crate) fn shares(arguments: &SharesArgs) -> Result<Vec<Secret<String>>, Stop
     let Some(path) = &arguments.shares else { return Ok(Vec::new()) };
     let text = read_secret("shares", path)?;
     secrets::keystore::parse_shares(text.expose())
-        .map_err(|err| Stop::usage(Diagnostic::from_error("shares", &err)))
+        .map_err(|err| {
+            unusable("shares", "key shares", path, &err).hint("one share a line, as its holder has it")
+        })
+        .map_err(Stop::usage)
 }
 
 /// The identities in `--identity`.
@@ -140,7 +143,14 @@ pub(crate) fn identities(arguments: &SetArgs) -> Result<Option<Identities>, Stop
     let text = read_secret("identity", path)?;
     secrets::parse_identities(text.expose())
         .map(Some)
-        .map_err(|err| Stop::usage(Diagnostic::from_error("identity", &err)))
+        .map_err(|err| {
+            unusable("identity", "age identities", path, &err).hint("age-keygen -o FILE makes one")
+        })
+        .map_err(Stop::usage)
+}
+
+fn unusable(id: &str, what: &str, path: &Path, error: &(dyn std::error::Error + 'static)) -> Diagnostic {
+    Diagnostic::error(id, format!("`{}` holds no {what}", path.display())).caused_by(error)
 }
 
 /// A secret from a file, or from stdin where the path is `-`.

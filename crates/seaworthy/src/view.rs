@@ -222,8 +222,9 @@ impl View {
         let errors = said.iter().filter(|said| said.severity == diag::Severity::Error).count();
         if !said.is_empty() && !self.speech.json {
             let others = said.len() - errors;
+            let errors = text::count(errors, "error");
             self.say(&format!(
-                "preflight: {errors} errors, {others} warnings and notes (seaworthy preflight lists them)"
+                "preflight: {errors}, {others} of less weight (seaworthy preflight lists them)"
             ));
         }
     }

@@ -58,6 +58,10 @@ fn line_of(text: &str, line: u32) -> &str {
 }
 
 fn syntax_error(info: &str, line: &str) -> Diagnostic {
+    if info.contains("recursion limit") {
+        return Diagnostic::error("too-deep", "lists and mappings are nested too deeply")
+            .hint("is this really a Compose file?");
+    }
     let said = Diagnostic::error("bad-yaml", "this is not YAML").cause(info.to_owned());
     if line.contains('\t') {
         said.hint("YAML is indented with spaces: replace the tab")

@@ -63,7 +63,16 @@ pub(crate) fn dotenv(
     lookup: &dyn Fn(&str) -> Option<String>,
 ) -> BTreeMap<String, Assignment> {
     let source = reading.source(file);
-    let text = String::from_utf8_lossy(bytes).replace("\r\n", "\n");
+    let text = match std::str::from_utf8(bytes) {
+        Ok(text) => text.replace("\r\n", "\n"),
+        Err(error) => {
+            let before = bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+            let line = u32::try_from(before).unwrap_or(u32::MAX).saturating_add(1);
+            let said = Diagnostic::error("not-text", "this line of the env file is not text");
+            reading.say(Spot { file: source, line, column: 1 }, said.hint("save the file as UTF-8"));
+            return BTreeMap::new();
+        }
+    };
     let mut lines = text.strip_prefix('\u{FEFF}').unwrap_or(&text).split('\n').zip(1u32..);
     let mut values: BTreeMap<String, Assignment> = BTreeMap::new();
     while let Some((line, number)) = lines.next() {

@@ -56,6 +56,9 @@ pub fn diagnostic(said: &Diagnostic, line: Option<&str>, style: Style) -> String
 /// The line of the source with a mark below the column. Control characters are shown as a replacement.
 fn snippet(place: &Place, line: &str, style: Style) -> String {
     const WIDEST: usize = 160;
+    if place.column as usize > WIDEST {
+        return String::new();
+    }
     let shown: String = line.chars().take(WIDEST).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let number = place.line.to_string();
     let gutter = " ".repeat(number.len());

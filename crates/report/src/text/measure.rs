@@ -28,7 +28,7 @@ pub fn bytes(bytes: u64) -> String {
 }
 
 /// `1 step`, `3 steps`.
-pub(crate) fn count(number: usize, noun: &str) -> String {
+pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 

@@ -25,7 +25,7 @@ pub fn outcome(report: &RunReport, style: Style) -> String {
     }
     match report.outcome {
         RunOutcome::Applied => text.push_str(&applied(report)),
-        RunOutcome::Unchanged => text.push_str("nothing to do: everything is as it should be\n"),
+        RunOutcome::Unchanged => text.push_str(&unchanged(report)),
         RunOutcome::Undone => text.push_str(&undone(report)),
         RunOutcome::Waiting => {
             let what = report.waiting_for.as_deref().unwrap_or("a person");
@@ -62,6 +62,15 @@ fn applied(report: &RunReport) -> String {
         let _ = writeln!(text, "wrote {path}");
     }
     text
+}
+
+/// What a bootstrap leaves to people is said; that every service stays as it is goes without saying.
+fn unchanged(report: &RunReport) -> String {
+    if report.verb != "bootstrap" || report.not_done.is_empty() {
+        return "nothing to do: everything is as it should be\n".to_owned();
+    }
+    let left: String = report.not_done.iter().map(|left| format!("  not done: {left}\n")).collect();
+    format!("{left}nothing to do\n")
 }
 
 /// What people may have noticed, as far as it was measured.

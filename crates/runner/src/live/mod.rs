@@ -3,6 +3,7 @@
 mod database;
 mod evidence;
 mod keys;
+mod opening;
 mod probing;
 mod restoring;
 mod sets;
@@ -202,5 +203,5 @@ fn provided(name: &SecretName, source: &str) -> Result<Secret<String>, StepError
 }
 
 pub(crate) use keys::key_store;
-pub(crate) use restoring::open_contents;
-pub use restoring::unlisted;
+pub(crate) use opening::open_contents;
+pub use opening::unlisted;

@@ -2,16 +2,15 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use backup::{OpenStream, PostgresAccess, SqlitePlace, Target, TargetError};
-use diag::{Diagnostic, Stop};
+use backup::{OpenStream, PostgresAccess, SqlitePlace, Target};
 use plan::{
-    Output, RestorePart, SetContents,
+    Output, RestorePart,
     set::{Manifest, Object, Role, SetId},
 };
 use secrets::{Identities, Secret, keystore};
 use stack::{ServiceName, State, StateKind, Transit};
 
-use super::{LiveWorld, SetAccess, keys::canary_hmac, sets::SecretValues};
+use super::{LiveWorld, keys::canary_hmac, sets::SecretValues};
 use crate::{StepError, release::unpack};
 
 /// How long a fresh server may take to accept connections.
@@ -256,49 +255,4 @@ fn same_counts(
             Err(StepError::failed(format!("`{service}` is not what was captured: {}", different.join("; "))))
         }
     }
-}
-
-/// Sets that cannot be listed, and what to do about it.
-pub fn unlisted(error: &TargetError) -> Stop {
-    let said = Diagnostic::from_error("target", error);
-    Stop::precondition(match error.trouble.hint() {
-        Some(hint) => said.hint(hint),
-        None => said,
-    })
-}
-
-/// Reads what a restore needs to be planned: the manifest, its signature checked, and the release in the set.
-pub(crate) async fn open_contents(sets: &SetAccess, set: Option<&str>) -> Result<SetContents, Stop> {
-    let stack = sets.stack.clone().expect("the stack of a set is always known");
-    let refused = |id: &str, message: String| Stop::precondition(Diagnostic::error(id, message));
-    let failed = |id: &str, err: &(dyn std::error::Error + 'static)| {
-        Stop::precondition(Diagnostic::from_error(id, err))
-    };
-    let Some(root) = sets.targets.first() else {
-        return Err(refused("no-target", "no target is known: `[backup] to`, or `--from DIR`".to_owned()));
-    };
-    let target = Target::open(root, &stack);
-    let set = match set {
-        Some(set) => SetId(set.to_owned()),
-        None => match target.list().map_err(|err| unlisted(&err))?.sets.first() {
-            Some(newest) => newest.id.clone(),
-            None => return Err(refused("no-set", format!("`{}` holds no set of `{stack}`", root.display()))),
-        },
-    };
-    let signed = target.read_manifest(&set).map_err(|err| failed("no-set", &err))?;
-    let manifest = signed.verify(sets.signer.as_deref()).map_err(|err| failed("wrong-signer", &err))?.clone();
-    if manifest.stack != stack {
-        return Err(refused(
-            "other-stack",
-            format!("set {set} is of stack `{}`, not of `{stack}`", manifest.stack),
-        ));
-    }
-    let identities = sets.identities.as_ref().expect("an identity is always chosen before a set is read");
-    let object = manifest.objects.iter().find(|object| object.role == Role::Release);
-    let object = object.ok_or_else(|| refused("no-release", format!("set {set} holds no release")))?;
-    let tar = backup::open_bytes(&target, &manifest, object, identities)
-        .await
-        .map_err(|err| failed("unreadable-set", &err))?;
-    let (release, _) = unpack(tar.expose()).map_err(|err| failed("unreadable-set", &err))?;
-    Ok(SetContents { manifest, shape: *release.shape, secrets: release.secrets })
 }

@@ -5,7 +5,7 @@ use std::{path::Path, sync::LazyLock};
 use regex_lite::{Captures, Regex};
 
 /// What is replaced, in this order.
-const MOVING: [(&str, &str); 14] = [
+const MOVING: [(&str, &str); 16] = [
     (r"\d{8}T\d{6}Z-\d{8}T\d{6}Z-[0-9a-f]{8}", "TIME-SET"),
     (r"\d{8}T\d{6}Z-[0-9a-f]{8}", "SET"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z", "TIME"),
@@ -18,7 +18,9 @@ const MOVING: [(&str, &str); 14] = [
     (r"\d+\.\d [KM]iB|\b\d+ B\b", "SIZE"),
     (r"\b\d+(\.\d)?s (old|ago|before)\b", "0.0s $2"),
     (r"\b(now|lag|RTO) \d+(\.\d)?s\b", "$1 0.0s"),
+    (r"\d+ of \d+ bytes", "N of M bytes"),
     (r"after \d+ probes?", "after N probes"),
+    (r"Docker responded with status code \d+: .*", "Docker responded with …"),
     (r"tried (\d+ times|once)", "tried N times"),
 ];
 

@@ -3,6 +3,7 @@
 //! ```text
 //! What it shows, in a sentence or two.
 //! needs: root
+//! files of: life/a-web-service
 //!
 //! == compose.yaml
 //! services: {}
@@ -25,6 +26,8 @@ pub(crate) struct Script {
     pub(crate) about: String,
     /// What must be there for it: see `Stage::lacks`.
     pub(crate) needs: Vec<String>,
+    /// The scenario whose files it begins with too.
+    pub(crate) files_of: Option<String>,
     /// Path and content of each file it begins with.
     pub(crate) files: Vec<(String, String)>,
     /// What is typed, and what comes of it.
@@ -47,6 +50,7 @@ impl Script {
         let about = sections.next().unwrap_or_default().to_owned();
         let needs =
             about.lines().filter_map(|line| line.strip_prefix("needs: ")).map(str::to_owned).collect();
+        let files_of = about.lines().find_map(|line| line.strip_prefix("files of: ")).map(str::to_owned);
         let mut files = Vec::new();
         let mut commands: Vec<Command> = Vec::new();
         for section in sections {
@@ -65,7 +69,7 @@ impl Script {
                 }
             }
         }
-        Self { about, needs, files, commands }
+        Self { about, needs, files_of, files, commands }
     }
 }
 

@@ -44,8 +44,8 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Makes the directories and the files.
-    pub(crate) fn set(name: &str, script: &Script) -> Self {
+    /// Makes the directories and the files: `others`, then its own.
+    pub(crate) fn set(name: &str, script: &Script, others: &[(String, String)]) -> Self {
         let root = Path::new(env!("CARGO_TARGET_TMPDIR")).join("scenarios").join(name);
         let stage = Self { root, docker: script.needs.iter().any(|need| need == "docker") };
         stage.clear();
@@ -56,7 +56,7 @@ impl Stage {
         let as_nobody = stage.root.join("bin/as-nobody");
         fs::write(&as_nobody, AS_NOBODY).unwrap();
         fs::set_permissions(&as_nobody, fs::Permissions::from_mode(0o755)).unwrap();
-        for (path, content) in &script.files {
+        for (path, content) in others.iter().chain(&script.files) {
             let path = stage.root.join("stack").join(path);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, content).unwrap();
@@ -136,8 +136,8 @@ impl Stage {
         (status.code().unwrap_or(-1), text(&out), text(&err))
     }
 
-    /// Every file with its content and every link with its target. Logs grow by themselves, and a lock that was
-    /// taken and given back leaves its file.
+    /// Every file with its content, every link with its target, every volume. Logs grow by themselves, and a lock that
+    /// was taken and given back leaves its file.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut seen = BTreeMap::new();
         let mut left = vec![self.root.join("stack"), self.root.join("state")];
@@ -147,6 +147,9 @@ impl Stage {
                 if path.is_symlink() {
                     let target = fs::read_link(&path).unwrap_or_default();
                     seen.insert(path, target.into_os_string().into_encoded_bytes());
+                } else if path.ends_with("data") && path.is_dir() {
+                    // What a volume holds is its service's, which goes on writing while we look.
+                    seen.insert(path, Vec::new());
                 } else if path.is_dir() {
                     left.push(path);
                 } else if !path.ends_with("log") && !path.ends_with("lock") {

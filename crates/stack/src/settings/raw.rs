@@ -1,9 +1,12 @@
 //! `seaworthy.toml` as it is written: what is decoded, and what its JSON Schema is made from.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, fmt, time::Duration};
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::{Deserialize, Deserializer};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, Visitor},
+};
 use toml::Spanned;
 
 use crate::{
@@ -300,11 +303,22 @@ pub(crate) struct Lasting(pub(crate) Duration);
 
 impl<'de> Deserialize<'de> for Lasting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        let wrong = || {
-            serde::de::Error::custom(format!("`{text}` is not a duration such as `30s`, `1m30s` or `24h`"))
-        };
-        values::duration(&text).map(Self).ok_or_else(wrong)
+        deserializer.deserialize_str(LastingVisitor)
+    }
+}
+
+struct LastingVisitor;
+
+impl Visitor<'_> for LastingVisitor {
+    type Value = Lasting;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a duration such as `\"30s\"`, `\"1m30s\"` or `\"24h\"`")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Lasting, E> {
+        let wrong = || E::custom(format!("`{text}` is not a duration such as `30s`, `1m30s` or `24h`"));
+        values::duration(text).map(Lasting).ok_or_else(wrong)
     }
 }
 
