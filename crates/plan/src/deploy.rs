@@ -399,12 +399,18 @@ fn nothing_to_run<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item 
     })
 }
 
-/// A key store for development, declared or seen running, in production.
+/// A key store for development, declared or seen running, in production. The token may be declared for other shapes:
+/// it counts where this shape gives it to the store.
 pub(crate) fn development_keys(shape: &Shape, facts: &Facts) -> Option<Diagnostic> {
     let (service, transit) = shape.key_store().filter(|_| shape.production)?;
     let seen = facts.key_stores.get(service).filter(|store| store.development);
     let version = seen.map(|store| format!(" ({})", store.version));
-    (seen.is_some() || transit.dev_token.is_some()).then(|| {
+    let settings = shape.services.get(service);
+    let given: Vec<_> =
+        settings.iter().flat_map(|settings| settings.environment.values().flatten()).collect();
+    let has_token =
+        transit.dev_token.is_some() && given.iter().any(|text| text.as_literal() == transit.dev_token);
+    (seen.is_some() || has_token).then(|| {
         let version = version.unwrap_or_default();
         let message =
             format!("`{service}` is a development key store{version}, and this shape is marked production");

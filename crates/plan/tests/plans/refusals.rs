@@ -58,7 +58,7 @@ fn production_refuses_a_development_key_store_also_before_it_runs() {
     check(
         "stack: production
          running: nothing
-         shape: bao=bao:2(keys for development) web=app:7
+         shape: bao=bao:2(keys for development, env TOKEN=root) web=app:7
          store: app_keys=1",
         "exit 4
          error[development-key-store]: `bao` is a development key store, and this shape is marked production; hint: seaworthy explain production",
@@ -98,7 +98,7 @@ fn production_refuses_to_bootstrap_a_development_key_store() {
     check(
         "stack: production
          running: nothing
-         shape: bao=bao:2(keys for development)
+         shape: bao=bao:2(keys for development, env TOKEN=root)
          verb: bootstrap",
         "exit 4
          error[development-key-store]: `bao` is a development key store, and this shape is marked production; hint: seaworthy explain production",
