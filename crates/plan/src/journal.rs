@@ -317,6 +317,10 @@ impl Progress {
                 self.running = None;
                 self.waiting = Some((step.clone(), instruction.clone()));
             }
+            // An undo waits too: shares of a key store that comes back sealed.
+            Entry::Waiting { step, instruction, .. } if self.is_next_back(plan, step) => {
+                self.waiting = Some((step.clone(), instruction.clone()));
+            }
             Entry::Attested { step, .. }
                 if !unwinding && self.waiting.as_ref().is_some_and(|(at, _)| at == step) =>
             {
@@ -325,7 +329,10 @@ impl Progress {
             Entry::Abandoned { because, .. } if !unwinding => {
                 self.unwinding = Some((None, vec![because.clone()]));
             }
-            Entry::Undoing { step, .. } if self.is_next_back(plan, step) => self.undo_failed = None,
+            Entry::Undoing { step, .. } if self.is_next_back(plan, step) => {
+                self.undo_failed = None;
+                self.waiting = None;
+            }
             Entry::Undone { step, .. } if self.is_next_back(plan, step) => {
                 self.undo_failed = None;
                 self.undone.push(step.clone());

@@ -153,7 +153,11 @@ impl Placing<'_> {
         let stop = Effect::Stop { container: old.to_owned(), grace: None };
         let step = steps.engine("stop", service, stop, because).with_impact();
         if self.is_started_again(service, old) {
-            step.undone_by_effect(Effect::Resume { container: old.to_owned(), restart });
+            let resume = Action::Engine { effect: Effect::Resume { container: old.to_owned(), restart } };
+            // A key store that was stopped comes back sealed.
+            let unseal =
+                self.unsealing(&ServiceName::from(service), old).into_iter().map(|(_, action)| action);
+            step.undone_by([resume].into_iter().chain(unseal));
         }
         let was = format!("{name}-was");
         let back = Effect::Rename { from: was.clone(), to: old.to_owned() };
@@ -184,17 +188,8 @@ impl Placing<'_> {
     pub(crate) fn await_ready(&self, steps: &mut Steps, container: &Container, because: &[String]) {
         let service = &container.service;
         let deadline = self.shape.timeout;
-        if let Some((store, transit)) = self.shape.key_store().filter(|(store, _)| *store == service) {
-            for step in [KeyStep::AwaitApi { deadline }, KeyStep::Unseal] {
-                let kind = if matches!(step, KeyStep::Unseal) { "unseal" } else { "api" };
-                let action = Action::Keys {
-                    service: store.clone(),
-                    container: container.name.clone(),
-                    transit: transit.clone(),
-                    step,
-                };
-                steps.add(kind, store.as_str(), action, &["a key store starts sealed".to_owned()]);
-            }
+        for (kind, action) in self.unsealing(service, &container.name) {
+            steps.add(kind, service.as_str(), action, &["a key store starts sealed".to_owned()]);
         }
         if self.runs_once(service) {
             let action = Action::AwaitExit { container: container.name.clone(), deadline };
@@ -208,6 +203,21 @@ impl Placing<'_> {
             };
             steps.add("probe", service.as_str(), action, because);
         }
+    }
+
+    /// What a key store that was just started needs before anybody can use it; nothing for any other service.
+    fn unsealing(&self, service: &ServiceName, container: &str) -> Vec<(&'static str, Action)> {
+        let Some((_, transit)) = self.shape.key_store().filter(|(store, _)| *store == service) else {
+            return Vec::new();
+        };
+        let deadline = self.shape.timeout;
+        let keys = |step: KeyStep| Action::Keys {
+            service: service.clone(),
+            container: container.to_owned(),
+            transit: transit.clone(),
+            step,
+        };
+        vec![("api", keys(KeyStep::AwaitApi { deadline })), ("unseal", keys(KeyStep::Unseal))]
     }
 
     /// True for a service that others wait for until it has ended.

@@ -74,7 +74,14 @@ pub async fn execute(
                 }
                 continue;
             }
-            Next::TakeBack(step) => take_back(run, step, world, clock, told).await?,
+            Next::TakeBack(step) => match take_back(run, step, world, clock, told).await? {
+                Entry::Waiting { step, at, instruction } => {
+                    let waiting = Entry::Waiting { step: step.clone(), at, instruction: instruction.clone() };
+                    write(run, waiting, told)?;
+                    return Ok(Ended::Waiting { step, instruction });
+                }
+                entry => entry,
+            },
             Next::End(outcome) => Entry::Ended { at: clock.now(), outcome },
             Next::Over => {
                 let outcome = run.progress().outcome.clone().expect("a run that is over has an outcome");
@@ -90,10 +97,9 @@ fn take_up(run: &mut Run, clock: &dyn Clock, told: Teller<'_>) -> Result<(), Exe
     if run.progress().outcome.is_some() {
         return Ok(());
     }
-    let done = &run.progress().done;
     // Housekeeping needs nothing that a run holds: what was proven before it stays.
-    let unproven = run.plan().steps.iter().any(|step| !step.forgiving && !done.contains_key(&step.id));
-    let interrupted = !run.is_fresh() && run.progress().waiting.is_none() && unproven;
+    let proven = run.progress().is_proven(run.plan());
+    let interrupted = !run.is_fresh() && run.progress().waiting.is_none() && !proven;
     write(run, Entry::Began { at: clock.now() }, told)?;
     if interrupted && run.plan().interrupted == Interrupted::Unwinds && run.progress().unwinding.is_none() {
         let because = "the run was interrupted, and what it held is gone".to_owned();
@@ -139,7 +145,10 @@ async fn take_back(
         let Err(error) = world.apply(step, action, so_far(run)).await else { continue };
         let undo_error = match error {
             StepError::Failed(because) => because,
-            StepError::Waiting { instruction } => vec![instruction],
+            // What a person has, an undo waits for too: shares of a key store that comes back sealed.
+            StepError::Waiting { instruction } => {
+                return Ok(Entry::Waiting { step: step.id.clone(), at: clock.now(), instruction });
+            }
         };
         let because = run.progress().unwinding.clone().map(|(_, because)| because).unwrap_or_default();
         let failed =

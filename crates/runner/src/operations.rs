@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use diag::{Diagnostic, Exit, Stop};
 use host::{Engine, LockError, LockHolder, StackLock};
-use plan::{Entry, Facts, Plan, Policy, Progress, SetContents, Verb};
+use plan::{Action, Entry, Facts, Outcome, Plan, Policy, Progress, SetContents, Verb};
 use secrets::{Identities, Keyring};
 use stack::{Loaded, Materials, Shape, StackName};
 
@@ -46,6 +46,20 @@ pub struct Given {
     pub identities: Option<Identities>,
     /// The signer a set must carry; default: this state directory's own.
     pub signer: Option<String>,
+}
+
+/// The project that a verb touches: the stack's own, or one beside it.
+struct Ground {
+    shape: Shape,
+    materials: Materials,
+}
+
+/// The shape that a plan rolls out, where it does.
+fn planned_shape(plan: &Plan) -> Option<&Shape> {
+    plan.steps.iter().find_map(|step| match &step.action {
+        Action::WriteRelease { shape, .. } => Some(shape.as_ref()),
+        _ => None,
+    })
 }
 
 /// A run that came to rest.
@@ -144,33 +158,8 @@ impl Operations {
         given: Given,
         told: Teller<'_>,
     ) -> Result<Finished, Stop> {
-        let dir = self.dir();
-        dir.create().map_err(|err| Stop::precondition(state_unusable(&self.state, &err)))?;
-        let _lock = self.lock(&dir, verb).await?;
-        let confirmed = given.confirmed.clone();
-        let sets = self.set_access(&given);
-        let world = self.world(
-            dir.clone(),
-            dir,
-            Some(self.shape.clone()),
-            self.materials.clone(),
-            sets,
-            given.people,
-        );
-        let settled = self.settle(verb, &world, told).await?;
-        if let Some((run, Ended::Waiting { .. })) = &settled {
-            return Ok(Finished::of(run));
-        }
-        let facts = self.facts().await?;
-        let plan = planner(&self.shape, &facts, &self.policy(confirmed))?;
-        // Taking up what was asked for before was all there was to do: that is what came of it.
-        let taken_up = settled.as_ref().map(|(run, _)| run).filter(|run| run.plan().verb == verb);
-        let applied = |run: &&Run| run.progress().outcome == Some(plan::Outcome::Applied);
-        if let Some(run) = taken_up.filter(applied).filter(|_| plan.is_empty()) {
-            return Ok(Finished::of(run));
-        }
-        let settled = settled.map(|(run, _)| (run.id().to_owned(), run.progress().clone()));
-        self.run(plan, &world, settled, told).await
+        let ground = Ground { shape: self.shape.clone(), materials: self.materials.clone() };
+        self.carry_out_on(ground, verb, planner, given, told).await
     }
 
     /// Reads a set, so that its restore or drill can be planned.
@@ -192,13 +181,27 @@ impl Operations {
         given: Given,
         told: Teller<'_>,
     ) -> Result<Finished, Stop> {
-        let facts = self.facts_of(&contents.shape).await?;
-        let shape = plan::restored_shape(contents, &facts);
+        let shape = if self.is_cut_short_in_place()? {
+            contents.shape.clone()
+        } else {
+            plan::restored_shape(contents, &self.facts_of(&contents.shape).await?)
+        };
         // Decided once, from the stack itself: the facts that the planner gets are those of where it goes.
         let planner = move |shape: &Shape, facts: &Facts, policy: &Policy| {
             plan::restore(contents, shape, facts, policy)
         };
-        self.elsewhere(Verb::Restore, shape, &planner, given, told).await
+        let ground = Ground { shape, materials: Materials::default() };
+        self.carry_out_on(ground, Verb::Restore, &planner, given, told).await
+    }
+
+    /// Whether a restore under the stack's own names was cut short: the volumes that are there are its own. It goes
+    /// on, or is taken back and begun again in the same place.
+    fn is_cut_short_in_place(&self) -> Result<bool, Stop> {
+        let runs = self.runs().list().map_err(|err| Stop::precondition(said("runs", &err)))?;
+        Ok(runs.last().is_some_and(|run| {
+            let in_place = run.plan.verb == Verb::Restore && run.plan.project == run.plan.stack;
+            in_place && run.progress.outcome.is_none()
+        }))
     }
 
     /// Drills a set in a throwaway.
@@ -214,48 +217,42 @@ impl Operations {
         let policy = self.policy(None);
         let shape = plan::drill_shape(contents, &policy);
         let planner = |_: &Shape, facts: &Facts, _: &Policy| plan::drill(contents, facts, &policy);
-        self.elsewhere(Verb::Drill, shape, &planner, given, told).await
+        let ground = Ground { shape, materials: Materials::default() };
+        self.carry_out_on(ground, Verb::Drill, &planner, given, told).await
     }
 
-    /// A run of the stack that touches `shape`'s project.
-    async fn elsewhere(
+    /// A run of this stack that touches the project of `ground`: lock, settle, survey, plan, execute.
+    async fn carry_out_on(
         &self,
+        ground: Ground,
         verb: Verb,
-        shape: Shape,
         planner: Planner<'_>,
         given: Given,
         told: Teller<'_>,
     ) -> Result<Finished, Stop> {
         let home = self.dir();
         home.create().map_err(|err| Stop::precondition(state_unusable(&self.state, &err)))?;
-        let _lock = self.lock(&home, verb).await?;
-        let confirmed = given.confirmed.clone();
-        let interrupted = self.interrupted()?;
-        // A drill that was cut short had a throwaway of its own: that one is taken away first.
-        let touched =
-            interrupted.as_ref().map_or_else(|| shape.stack.clone(), |run| run.plan().project.clone());
-        let as_touched =
-            if touched == shape.stack { shape.clone() } else { shape.as_project(touched.clone()) };
-        let sets = self.set_access(&given);
-        let settling = self.world(
-            home.clone(),
-            self.state.stack(&touched),
-            Some(as_touched),
-            Materials::default(),
-            sets,
-            given.people.clone(),
-        );
-        let settled = self.settle(verb, &settling, told).await?;
+        let _lock = self.lock(&home, verb.as_str()).await?;
+        let settled = self.settle(&ground, verb, &given, told).await?;
         if let Some((run, ended)) = &settled {
-            let done = matches!(ended, Ended::Over(plan::Outcome::Applied) | Ended::Waiting { .. });
-            if done && run.plan().verb == verb {
-                return Ok(Finished::of(run));
+            let same_again = run.plan().verb == verb && matches!(verb, Verb::Restore | Verb::Drill);
+            match ended {
+                Ended::Waiting { .. } | Ended::Over(Outcome::Stuck { .. }) => return Ok(Finished::of(run)),
+                // Each of these makes something new every time: what was asked for is what was taken up.
+                Ended::Over(Outcome::Applied) if same_again => return Ok(Finished::of(run)),
+                Ended::Over(_) => {}
             }
         }
-        let facts = self.facts_of(&shape).await?;
-        let plan = planner(&shape, &facts, &self.policy(confirmed))?;
-        let world = LiveWorld { place: self.state.stack(&shape.stack), shape: Some(shape), ..settling };
+        let facts = self.facts_of(&ground.shape).await?;
+        let plan = planner(&ground.shape, &facts, &self.policy(given.confirmed.clone()))?;
+        // Taking up what was asked for before was all there was to do: that is what came of it.
+        let taken_up = settled.as_ref().map(|(run, _)| run).filter(|run| run.plan().verb == verb);
+        let applied = |run: &&Run| run.progress().outcome == Some(Outcome::Applied);
+        if let Some(run) = taken_up.filter(applied).filter(|_| plan.is_empty()) {
+            return Ok(Finished::of(run));
+        }
         let settled = settled.map(|(run, _)| (run.id().to_owned(), run.progress().clone()));
+        let world = self.world(ground, &given);
         self.run(plan, &world, settled, told).await
     }
 
@@ -266,24 +263,17 @@ impl Operations {
             .map_err(|err| Stop::precondition(said("survey", &err)))
     }
 
-    fn world(
-        &self,
-        home: StackDir,
-        place: StackDir,
-        shape: Option<Shape>,
-        materials: Materials,
-        sets: SetAccess,
-        people: People,
-    ) -> LiveWorld {
+    fn world(&self, ground: Ground, given: &Given) -> LiveWorld {
+        let Ground { shape, materials } = ground;
         LiveWorld {
             engine: self.engine.clone(),
-            home,
-            place,
+            home: self.dir(),
+            place: self.state.stack(&shape.stack),
             keyring: self.keyring.clone(),
             materials,
-            shape,
-            sets,
-            people,
+            shape: Some(shape),
+            sets: self.set_access(given),
+            people: given.people.clone(),
             clock: self.clock.clone(),
         }
     }
@@ -304,8 +294,8 @@ impl Operations {
         }
     }
 
-    async fn lock(&self, dir: &StackDir, verb: Verb) -> Result<StackLock, Stop> {
-        let holder = LockHolder::this_process(verb.as_str(), self.clock.now());
+    async fn lock(&self, dir: &StackDir, purpose: &str) -> Result<StackLock, Stop> {
+        let holder = LockHolder::this_process(purpose, self.clock.now());
         StackLock::acquire(&dir.lock(), &holder, Some(LOCK_PATIENCE)).await.map_err(|err| {
             let said = Diagnostic::from_error("lock-held", &err);
             Stop::precondition(match err {
@@ -315,27 +305,59 @@ impl Operations {
         })
     }
 
-    fn interrupted(&self) -> Result<Option<Run>, Stop> {
-        self.runs().unfinished().map_err(|err| Stop::precondition(said("runs", &err)))
-    }
-
-    /// Takes up the run that was interrupted: the same verb goes on by its plan's policy, another one is unwound.
+    /// Takes up the run that was interrupted, whatever it was, on the ground it was begun on.
+    ///
+    /// Proven but for housekeeping: it is finished. Asked for again, and still wanted: it goes on by its plan's
+    /// policy. Anything else is unwound first.
     async fn settle(
         &self,
+        ground: &Ground,
         verb: Verb,
-        world: &LiveWorld,
+        given: &Given,
         told: Teller<'_>,
     ) -> Result<Option<(Run, Ended)>, Stop> {
-        let Some(mut run) = self.interrupted()? else { return Ok(None) };
-        if run.plan().verb != verb && run.progress().unwinding.is_none() {
-            let because = format!("`{verb}` was asked for while `{}` had not ended", run.plan().verb);
+        let unfinished = self.runs().unfinished().map_err(|err| Stop::precondition(said("runs", &err)))?;
+        let Some(unfinished) = unfinished else { return Ok(None) };
+        let mut run =
+            self.runs().open(&unfinished.id).map_err(|err| Stop::precondition(said("runs", &err)))?;
+        let begun_on = self.ground_of(run.plan(), ground);
+        if let Some(because) = self.unwanted(&run, verb, ground) {
             run.append(Entry::Abandoned { at: self.clock.now(), because })
                 .map_err(|err| Stop::precondition(said("runs", &err)))?;
         }
-        let ended = execute(&mut run, world, self.clock.as_ref(), told)
+        let world = self.world(begun_on, given);
+        let ended = execute(&mut run, &world, self.clock.as_ref(), told)
             .await
             .map_err(|err| Stop::precondition(said("journal", &err)))?;
         Ok(Some((run, ended)))
+    }
+
+    /// Why an interrupted run is to be taken back; `None`: it goes on.
+    fn unwanted(&self, run: &Run, verb: Verb, ground: &Ground) -> Option<String> {
+        let (plan, progress) = (run.plan(), run.progress());
+        if progress.unwinding.is_some() || progress.is_proven(plan) {
+            return None;
+        }
+        if plan.verb != verb {
+            return Some(format!("`{verb}` was asked for while `{}` had not ended", plan.verb));
+        }
+        let changed = planned_shape(plan).is_some_and(|planned| *planned != ground.shape);
+        changed.then(|| "the files say something else now than when it was planned".to_owned())
+    }
+
+    /// What a run of this stack was begun on: its own plan knows best.
+    fn ground_of(&self, plan: &Plan, ground: &Ground) -> Ground {
+        if let Some(shape) = planned_shape(plan) {
+            return Ground { shape: shape.clone(), materials: self.materials.clone() };
+        }
+        if plan.project == ground.shape.stack {
+            return Ground { shape: ground.shape.clone(), materials: ground.materials.clone() };
+        }
+        let shape = match plan.project == self.shape.stack {
+            true => self.shape.clone(),
+            false => self.shape.as_project(plan.project.clone()),
+        };
+        Ground { shape, materials: Materials::default() }
     }
 
     async fn run(
@@ -359,15 +381,19 @@ impl Operations {
     /// Says that a person did what a waiting run asks for; gives the verb that goes on.
     ///
     /// # Errors
-    /// When there is no such run, or it does not wait.
-    pub fn attest(&self, id: &str, who: &str, proof: &str) -> Result<Verb, Stop> {
+    /// When there is no such run, or it does not wait for something that a person attests.
+    pub async fn attest(&self, id: &str, who: &str, proof: &str) -> Result<Verb, Stop> {
+        let _lock = self.lock(&self.dir(), "attest").await?;
         let mut run = self.runs().open(id).map_err(|err| Stop::usage(said("runs", &err)))?;
-        let Some((step, _)) = run.progress().waiting.clone() else {
-            return Err(Stop::usage(Diagnostic::error(
-                "not-waiting",
-                format!("run `{id}` does not wait for a person"),
-            )));
+        let Some((step, instruction)) = run.progress().waiting.clone() else {
+            let message = format!("run `{id}` does not wait for a person");
+            return Err(Stop::usage(Diagnostic::error("not-waiting", message)));
         };
+        let waits = run.plan().steps.iter().find(|known| known.id == step).map(|step| &step.action);
+        if !matches!(waits, Some(Action::Person { .. })) {
+            let message = format!("run `{id}` waits for something that attesting does not give");
+            return Err(Stop::usage(Diagnostic::error("not-attestable", message).hint(instruction)));
+        }
         let entry =
             Entry::Attested { step, at: self.clock.now(), who: who.to_owned(), proof: proof.to_owned() };
         run.append(entry).map_err(|err| Stop::precondition(said("runs", &err)))?;

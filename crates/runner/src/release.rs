@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     fs, io,
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::{Component, Path, PathBuf},
 };
 
 use host::files::{Readers, make_dir, replace, sync_parent};
@@ -61,6 +61,14 @@ pub enum ReleaseError {
         #[source]
         source: serde_json::Error,
     },
+    /// Another release has its number: releases are immutable.
+    #[error("release {number} is there already and is another one: `{}`; restore with a new `--state-dir`", .path.display())]
+    Taken {
+        /// Which.
+        number: u64,
+        /// Where.
+        path: PathBuf,
+    },
     /// Its held values could not be sealed or opened.
     #[error("cannot open the held values of release {number}: {because}")]
     Sealed {
@@ -105,7 +113,7 @@ impl Release {
     /// Writes it whole, or not at all; done already where it exists.
     ///
     /// # Errors
-    /// When the state directory cannot be written.
+    /// When the state directory cannot be written, or holds another release of that number.
     pub fn write(
         &self,
         dir: &StackDir,
@@ -115,7 +123,11 @@ impl Release {
         let releases = dir.releases();
         let place = releases.join(self.number.to_string());
         if place.is_dir() {
-            return Ok(());
+            let there = Self::read(dir, self.number)?;
+            return match there.shape == self.shape && there.secrets == self.secrets {
+                true => Ok(()),
+                false => Err(ReleaseError::Taken { number: self.number, path: place }),
+            };
         }
         for (id, tree) in &materials.trees {
             keep_tree(dir, id, tree)?;
@@ -150,14 +162,6 @@ impl Release {
             entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
         numbers.sort_unstable();
         numbers.into_iter().map(|number| Self::read(dir, number)).collect()
-    }
-
-    /// The number of the newest release on disk.
-    ///
-    /// # Errors
-    /// As [`Release::list`].
-    pub fn newest(dir: &StackDir) -> Result<Option<u64>, ReleaseError> {
-        Ok(Self::list(dir)?.last().map(|release| release.number))
     }
 
     /// One release.
@@ -221,7 +225,12 @@ pub(crate) fn keep_tree(dir: &StackDir, id: &ContentId, tree: &Tree) -> Result<P
     let files = dir.files();
     make_dir(&files, Readers::Owner).map_err(file(&files))?;
     match tree {
-        Tree::File { bytes, mode } => write_member(&place, bytes, *mode)?,
+        Tree::File { bytes, mode } => {
+            let partial = files.join(format!(".{}.partial", id.0));
+            write_member(&partial, bytes, *mode)?;
+            fs::rename(&partial, &place).map_err(file(&place))?;
+            sync_parent(&place).map_err(file(&place))?;
+        }
         Tree::Directory(members) => {
             let partial = files.join(format!(".{}.partial", id.0));
             if partial.is_dir() {
@@ -243,10 +252,8 @@ pub(crate) fn keep_tree(dir: &StackDir, id: &ContentId, tree: &Tree) -> Result<P
 
 /// A file with the mode it had where it was read.
 fn write_member(path: &Path, bytes: &[u8], mode: u32) -> Result<(), ReleaseError> {
-    let partial = path.with_extension("partial");
-    replace(&partial, bytes, Readers::Everybody).map_err(file(&partial))?;
-    fs::set_permissions(&partial, fs::Permissions::from_mode(mode)).map_err(file(&partial))?;
-    fs::rename(&partial, path).map_err(file(path))
+    replace(path, bytes, Readers::Everybody).map_err(file(path))?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(file(path))
 }
 
 fn read_tree(path: &Path) -> Result<Tree, ReleaseError> {
@@ -299,6 +306,8 @@ pub(crate) fn pack(release: &Release, materials: &Materials) -> io::Result<Secre
         match tree {
             Tree::File { bytes, mode } => add(&format!("files/{}", id.0), bytes, *mode)?,
             Tree::Directory(members) => {
+                // A place of its own, because a directory may be empty.
+                add(&format!("files/{}/", id.0), &[], 0o755)?;
                 for (name, (bytes, mode)) in members {
                     add(&format!("files/{}/{name}", id.0), bytes, *mode)?;
                 }
@@ -329,6 +338,10 @@ pub(crate) fn unpack(tar: &[u8]) -> io::Result<(Release, Materials)> {
             "held.json" => held = serde_json::from_slice(&bytes).map_err(io::Error::other)?,
             _ => {
                 let place = name.strip_prefix("files/").ok_or_else(|| damaged(&format!("holds `{name}`")))?;
+                let plain = |part: Component<'_>| matches!(part, Component::Normal(_));
+                if !Path::new(place).components().all(plain) {
+                    return Err(damaged(&format!("holds `{name}`, which leads out of it")));
+                }
                 match place.split_once('/') {
                     None => {
                         trees.insert(ContentId(place.to_owned()), Tree::File { bytes, mode });
@@ -340,7 +353,9 @@ pub(crate) fn unpack(tar: &[u8]) -> io::Result<(Release, Materials)> {
                         let Tree::Directory(members) = tree else {
                             return Err(damaged("is both file and directory"));
                         };
-                        members.insert(member.to_owned(), (bytes, mode));
+                        if !member.is_empty() {
+                            members.insert(member.to_owned(), (bytes, mode));
+                        }
                     }
                 }
             }
@@ -349,3 +364,6 @@ pub(crate) fn unpack(tar: &[u8]) -> io::Result<(Release, Materials)> {
     let release = release.ok_or_else(|| damaged("has no release.json"))?;
     Ok((release, held.into_materials(trees)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,11 +101,23 @@ impl RunStore {
         Ok(Run { id, plan, progress: Progress::default(), entries: 0, journal: opened, path: journal })
     }
 
-    /// A run as it stands.
+    /// A run to be carried on. Call it with the stack's lock held: it cuts off a torn last line.
+    ///
+    /// # Errors
+    /// When there is none of that id, or it cannot be read or written.
+    pub fn open(&self, id: &str) -> Result<Run, RunError> {
+        let path = self.dir.join(id).join("journal");
+        let RunSummary { id, plan, progress } = self.read(id)?;
+        let entries = read_journal(&path)?.len();
+        let journal = open_for_append(&path).map_err(file(&path))?;
+        Ok(Run { id, plan, progress, entries, journal, path })
+    }
+
+    /// A run as it stands, to be looked at: changes nothing, and may be read while another process carries it on.
     ///
     /// # Errors
     /// When there is none of that id, or it cannot be read.
-    pub fn open(&self, id: &str) -> Result<Run, RunError> {
+    pub fn read(&self, id: &str) -> Result<RunSummary, RunError> {
         let dir = self.dir.join(id);
         let path = dir.join("plan.json");
         if number(id).is_none() || !path.is_file() {
@@ -121,8 +133,7 @@ impl RunStore {
         let entries = read_journal(&path)?;
         let progress = Progress::fold(&plan, &entries)
             .map_err(|source| RunError::Impossible { path: path.clone(), source })?;
-        let journal = open_for_append(&path).map_err(file(&path))?;
-        Ok(Run { id: id.to_owned(), plan, progress, entries: entries.len(), journal, path })
+        Ok(RunSummary { id: id.to_owned(), plan, progress })
     }
 
     /// The journal of a run.
@@ -138,20 +149,16 @@ impl RunStore {
     /// # Errors
     /// When one cannot be read.
     pub fn list(&self) -> Result<Vec<RunSummary>, RunError> {
-        let open = |id: &String| {
-            let run = self.open(id)?;
-            Ok(RunSummary { id: run.id, plan: run.plan, progress: run.progress })
-        };
-        self.ids()?.iter().map(open).collect()
+        self.ids()?.iter().map(|id| self.read(id)).collect()
     }
 
     /// The newest run that is not over, when there is one.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub fn unfinished(&self) -> Result<Option<Run>, RunError> {
+    pub fn unfinished(&self) -> Result<Option<RunSummary>, RunError> {
         let Some(newest) = self.ids()?.pop() else { return Ok(None) };
-        let run = self.open(&newest)?;
+        let run = self.read(&newest)?;
         Ok(run.progress.outcome.is_none().then_some(run))
     }
 
@@ -160,13 +167,13 @@ impl RunStore {
     /// # Errors
     /// When the runs cannot be listed.
     pub fn good_releases(&self) -> Result<BTreeSet<u64>, RunError> {
-        let made_good = |run: &Run| {
-            let plan = run.plan();
+        let made_good = |run: &RunSummary| {
+            let plan = &run.plan;
             let places = matches!(plan.verb, Verb::Deploy | Verb::Rollback | Verb::Restore);
-            let applied = run.progress().outcome == Some(Outcome::Applied);
+            let applied = run.progress.outcome == Some(Outcome::Applied);
             plan.release.filter(|_| places && applied && plan.project == plan.stack)
         };
-        let runs = self.ids()?.into_iter().filter_map(|id| self.open(&id).ok());
+        let runs = self.ids()?.into_iter().filter_map(|id| self.read(&id).ok());
         Ok(runs.filter_map(|run| made_good(&run)).collect())
     }
 
@@ -220,8 +227,12 @@ impl Run {
             .map_err(|source| RunError::Impossible { path: self.path.clone(), source })?;
         let mut line = serde_json::to_vec(&entry).expect("an entry always serialises");
         line.push(b'\n');
-        self.journal.write_all(&line).map_err(file(&self.path))?;
-        self.journal.sync_data().map_err(file(&self.path))?;
+        let written = self.journal.write_all(&line).and_then(|()| self.journal.sync_data());
+        if let Err(err) = written {
+            // Half a line is cut off before anything follows it; where that fails too, the next opening does it.
+            self.journal = open_for_append(&self.path).map_err(file(&self.path))?;
+            return Err(file(&self.path)(err));
+        }
         self.progress = progress;
         self.entries += 1;
         Ok(())

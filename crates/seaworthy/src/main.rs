@@ -19,11 +19,19 @@ fn main() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     match runtime {
         Ok(runtime) => {
-            let code = runtime.block_on(verbs::run(cli::Cli::parse()));
+            let code = match cli::Cli::try_parse() {
+                Ok(cli) => runtime.block_on(verbs::run(cli)),
+                Err(err) => view::View::early(asks_for_json()).not_understood(&err),
+            };
             // A read of stdin that nobody waits for any more must not keep the process.
             runtime.shutdown_background();
             code
         }
         Err(err) => view::View::plain().no_runtime(&err),
     }
+}
+
+/// What could not be parsed may still say how the answer is wanted.
+fn asks_for_json() -> bool {
+    std::env::args_os().any(|argument| argument == "--json")
 }

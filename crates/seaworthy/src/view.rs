@@ -11,7 +11,8 @@ use diag::{Diagnostic, Exit, Stop};
 use indicatif::{ProgressBar, ProgressStyle};
 use plan::{Entry, Plan, Progress};
 use report::{
-    BackupsReport, DrillReport, FindingsReport, RunReport, RunsReport, StatusReport, Told, ValidateReport,
+    AttestReport, BackupsReport, CheckReport, DrillReport, FindingsReport, InitReport, LogsReport,
+    ProductionReport, RunReport, RunsReport, StatusReport, StepShown, Told, ValidateReport, Wrapped,
     text::{self, Style},
 };
 use runner::{Finished, Run};
@@ -36,14 +37,13 @@ impl View {
 
     /// Before any flag is known.
     pub(crate) fn plain() -> Self {
-        let speech = Speech {
-            json: false,
-            json_lines: false,
-            quiet: false,
-            verbose: false,
-            colour: false,
-            terminal: false,
-        };
+        Self::early(false)
+    }
+
+    /// Before flags are resolved, when it is known only whether JSON is wanted.
+    pub(crate) fn early(json: bool) -> Self {
+        let speech =
+            Speech { json, json_lines: false, quiet: false, verbose: false, colour: false, terminal: false };
         Self::new(speech)
     }
 
@@ -95,6 +95,20 @@ impl View {
         stop.exit
     }
 
+    /// Words that are no command line, or the help that was asked for.
+    pub(crate) fn not_understood(&self, error: &clap::Error) -> ExitCode {
+        if self.speech.json && error.use_stderr() {
+            let text = error.to_string();
+            let first = text.lines().next().unwrap_or_default();
+            let said = Diagnostic::error("usage", first.trim_start_matches("error: "));
+            self.data(&report::json(&report::Refusal::new(&Stop::usage(said.hint("seaworthy --help")))));
+        }
+        // Nobody is left to tell when neither stream can be written.
+        let _ = error.print();
+        let exit = if error.use_stderr() { Exit::Usage } else { Exit::Done };
+        ExitCode::from(exit.code())
+    }
+
     /// Hears a run's entries as they are written.
     pub(crate) fn teller(&self) -> impl Fn(&Run, &Entry) + Sync + use<> {
         let view = self.clone();
@@ -111,10 +125,7 @@ impl View {
     fn entry(&self, plan: &Plan, progress: &Progress, entry: &Entry) {
         self.settle();
         if matches!(entry, Entry::Began { .. }) {
-            self.tell(&text::plan(plan));
-            if self.speech.verbose {
-                self.tell(&text::plan_steps(plan));
-            }
+            self.tell(&if self.speech.verbose { text::plan_steps(plan) } else { text::plan(plan) });
         }
         for line in text::progress(plan, progress, entry, self.style()) {
             self.tell(&format!("{line}\n"));
@@ -191,7 +202,7 @@ impl View {
             ))
         })?;
         match self.speech.json {
-            true => self.data(&report::json(step)),
+            true => self.data(&report::json(&StepShown::new(report, step))),
             false => self.data(&text::step_shown(step)),
         }
         Ok(())
@@ -202,7 +213,6 @@ impl View {
         if self.speech.json {
             self.data(&report::json(plan));
         } else {
-            self.data(&text::plan(plan));
             self.data(&text::plan_steps(plan));
         }
     }
@@ -264,12 +274,59 @@ impl View {
 
     /// A check in full.
     pub(crate) fn check(&self, check: &checks::Check) {
-        self.data(&text::explanation(check));
+        match self.speech.json {
+            true => self.data(&report::json(&CheckReport::from(check))),
+            false => self.data(&text::explanation(check)),
+        }
     }
 
     /// What production forbids.
     pub(crate) fn production(&self) {
-        self.data(&text::production());
+        match self.speech.json {
+            true => self.data(&report::json(&ProductionReport::of_the_table())),
+            false => self.data(&text::production()),
+        }
+    }
+
+    /// What `init` wrote.
+    pub(crate) fn init(&self, report: &InitReport) {
+        if self.speech.json {
+            return self.data(&report::json(report));
+        }
+        for line in &report.recognised {
+            self.say(line);
+        }
+        let lines = report.toml.lines().count();
+        self.say(&format!("wrote seaworthy.toml ({lines} lines). Next: seaworthy bootstrap"));
+    }
+
+    /// A person's step is done.
+    pub(crate) fn attested(&self, report: &AttestReport) {
+        match self.speech.json {
+            true => self.data(&report::json(report)),
+            false => self.say(&format!(
+                "{} attested run {}. It goes on with: {}",
+                report.who, report.run, report.next
+            )),
+        }
+    }
+
+    /// Whether one JSON document is wanted, which ends and so cannot follow anything.
+    pub(crate) fn one_document(&self) -> bool {
+        self.speech.json
+    }
+
+    /// What services printed, all of it at once.
+    pub(crate) fn logs(&self, report: &LogsReport) {
+        self.data(&report::json(report));
+    }
+
+    /// A text that another program takes; wrapped where JSON is wanted.
+    pub(crate) fn wrapped<T: serde::Serialize>(&self, schema: &'static str, text: &str, content: T) {
+        match self.speech.json {
+            true => self.data(&report::json(&Wrapped { schema, content })),
+            false => self.data(text),
+        }
     }
 
     /// That a set can be opened by this state directory alone.

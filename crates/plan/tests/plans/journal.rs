@@ -69,10 +69,10 @@ running a: began, start a, done a, fail a, wait a, abandon
 a done: began, start b, abandon
 waiting at b: began, start b, attest b, abandon
 attested b: began, start b, attest b, abandon
-b failed: began, undo b, undone b, undofail b
-undoing b: began, undo b, undone b, undofail b
-b undone: began, undo a, undone a, undofail a
-undo of b failed: began, undo b, undone b, undofail b, end stuck
+b failed: began, wait b, undo b, undone b, undofail b
+undoing b: began, wait b, undo b, undone b, undofail b
+b undone: began, wait a, undo a, undone a, undofail a
+undo of b failed: began, wait b, undo b, undone b, undofail b, end stuck
 all undone: began, end undone
 over: 
 ";

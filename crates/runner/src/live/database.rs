@@ -4,25 +4,19 @@ use secrets::Secret;
 use stack::ServiceName;
 
 use super::LiveWorld;
-use crate::{Release, StepError, contents::ReleaseContents};
+use crate::{StepError, contents::ReleaseContents};
 
 impl LiveWorld {
-    /// What the service is told as `POSTGRES_PASSWORD` or `POSTGRES_PASSWORD_FILE`; `None` where it is told neither.
+    /// What the service is told in `release` as `POSTGRES_PASSWORD` or `POSTGRES_PASSWORD_FILE`; `None` where it is
+    /// told neither.
     pub(super) fn database_password(
         &self,
         service: &ServiceName,
+        release: u64,
     ) -> Result<Option<Secret<String>>, StepError> {
         use host::Contents;
         let Some(settings) = self.acted_on()?.services.get(service) else { return Ok(None) };
-        let number = self.place.pointer("current").map_err(|err| StepError::chain(&err))?;
-        let number = match number {
-            Some(number) => number,
-            None => match Release::newest(&self.place).map_err(|err| StepError::chain(&err))? {
-                Some(number) => number,
-                None => return Ok(None),
-            },
-        };
-        let (materials, versions) = self.release_contents(number)?;
+        let (materials, versions) = self.release_contents(release)?;
         let store = self.store();
         let contents =
             ReleaseContents { dir: &self.place, store: &store, materials: &materials, versions: &versions };

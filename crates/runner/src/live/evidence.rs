@@ -31,7 +31,7 @@ impl LiveWorld {
             shape: manifest.shape.clone(),
             began_at,
             ended_at: self.clock.now(),
-            level: Ladder::L4,
+            level: level(so_far),
             phases,
             recovery_point: RecoveryPoint::measure(began_at, manifest.point, newest_heartbeat(so_far)),
             recovery_ms: between(began_at, recovered),
@@ -60,6 +60,14 @@ impl LiveWorld {
                 .map_err(|err| StepError::chain(&err))?;
         let path = signed.write(&self.home.evidence()).map_err(|err| StepError::chain(&err))?;
         Ok(Output::Wrote { path: path.display().to_string() })
+    }
+}
+
+/// The whole stack ran and answered: L4. Restored and proven by counts and canaries alone: L3.
+fn level(so_far: SoFar<'_>) -> Ladder {
+    match probes(so_far).is_empty() {
+        true => Ladder::L3,
+        false => Ladder::L4,
     }
 }
 

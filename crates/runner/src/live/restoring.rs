@@ -180,7 +180,8 @@ impl LiveWorld {
         let heartbeat = state.heartbeat.as_deref();
         let (restored, role) = match &state.kind {
             StateKind::Postgres { database, user } => {
-                let password = self.database_password(service)?;
+                let release = opened.manifest.release.unwrap_or(1);
+                let password = self.database_password(service, release)?;
                 let access = PostgresAccess { container, database, user, password: password.as_ref() };
                 let globals = self.stream(opened, service, Role::PostgresGlobals)?;
                 let dump = self.stream(opened, service, Role::Postgres)?;

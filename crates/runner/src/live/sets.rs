@@ -100,7 +100,9 @@ impl LiveWorld {
         let engine = self.engine.as_ref();
         let objects = match &state.kind {
             StateKind::Postgres { database, user } => {
-                let password = self.database_password(service)?;
+                let release = self.place.pointer("current").map_err(|err| StepError::chain(&err))?;
+                let release = release.ok_or_else(|| StepError::failed("no release is live"))?;
+                let password = self.database_password(service, release)?;
                 let access = PostgresAccess { container, database, user, password: password.as_ref() };
                 backup::capture_postgres(engine, access, service, heartbeat, &writer)
                     .await

@@ -50,11 +50,30 @@ fn hand_over(shape: &Shape, out: Option<PathBuf>, view: &View) -> Result<Option<
         }
         (true, None) => Ok(None),
         (false, None) => Ok(None),
-        (false, Some(dir)) => Ok(Some(Arc::new(move |shares: Vec<Secret<String>>| {
-            let written = seal_to_holders(&dir, &holders, &shares);
-            Box::pin(async move { written })
-        }))),
+        (false, Some(dir)) => {
+            try_hand_over(&dir, &holders)?;
+            Ok(Some(Arc::new(move |shares: Vec<Secret<String>>| {
+                let written = seal_to_holders(&dir, &holders, &shares);
+                Box::pin(async move { written })
+            })))
+        }
     }
+}
+
+/// Proves that shares can be handed over before there are any: they exist only once.
+fn try_hand_over(dir: &std::path::Path, holders: &[String]) -> Result<(), Stop> {
+    let refused = |err: &(dyn std::error::Error + 'static)| {
+        let message = format!("key shares could not be handed over in `{}`", dir.display());
+        Stop::usage(Diagnostic::error("shares-out", message).caused_by(err))
+    };
+    let trial = Secret::from("a trial");
+    for holder in holders {
+        secrets::keystore::seal_share(holder, &trial).map_err(|err| refused(&err))?;
+    }
+    host::files::make_dir(dir, host::files::Readers::Owner).map_err(|err| refused(&err))?;
+    let probe = dir.join(".trial");
+    host::files::replace(&probe, b"a trial", host::files::Readers::Owner).map_err(|err| refused(&err))?;
+    host::files::remove(&probe).map_err(|err| refused(&err))
 }
 
 fn seal_to_holders(

@@ -12,6 +12,7 @@ pub(crate) fn completions(args: &CompletionsArgs, view: &View) -> Result<Exit, S
     let CompletionsArgs { shell } = args;
     let mut script = Vec::new();
     clap_complete::generate(*shell, &mut Cli::command(), "seaworthy", &mut script);
-    view.data(&String::from_utf8_lossy(&script));
+    let script = String::from_utf8_lossy(&script);
+    view.wrapped("seaworthy.completions/1", &script, &script);
     Ok(Exit::Done)
 }

@@ -2,6 +2,7 @@
 
 use diag::{Diagnostic, Exit, Stop};
 use host::files::{Readers, create, replace};
+use report::InitReport;
 
 use crate::{cli::InitArgs, context, settings::Settings, view::View};
 
@@ -34,12 +35,6 @@ pub(crate) fn init(args: InitArgs, settings: &Settings, view: &View) -> Result<E
                 .hint("--force writes over it"),
         ));
     }
-    for line in &suggestion.lines {
-        view.say(line);
-    }
-    view.say(&format!(
-        "wrote seaworthy.toml ({} lines). Next: seaworthy bootstrap",
-        suggestion.toml.lines().count()
-    ));
+    view.init(&InitReport::new(path.display().to_string(), suggestion.toml, suggestion.lines));
     Ok(Exit::Done)
 }

@@ -2,6 +2,8 @@
 
 use diag::{Diagnostic, Exit, Stop};
 use host::LogRequest;
+use report::{LogsReport, ServiceLog};
+use runner::Operations;
 use stack::ServiceName;
 
 use crate::{cli::LogsArgs, context, settings::Settings, view::View};
@@ -26,6 +28,9 @@ pub(crate) async fn logs(args: LogsArgs, settings: &Settings, view: &View) -> Re
         }
     };
     let request = LogRequest { tail: Some(tail), follow };
+    if view.one_document() {
+        return whole(&operations, services, &request, view).await;
+    }
     let mut readers = tokio::task::JoinSet::new();
     for service in services {
         let container = shape.container_name(&service);
@@ -45,5 +50,34 @@ pub(crate) async fn logs(args: LogsArgs, settings: &Settings, view: &View) -> Re
         });
     }
     readers.join_all().await;
+    Ok(Exit::Done)
+}
+
+/// All lines as one document.
+async fn whole(
+    operations: &Operations,
+    services: Vec<ServiceName>,
+    request: &LogRequest,
+    view: &View,
+) -> Result<Exit, Stop> {
+    if request.follow {
+        let said = Diagnostic::error("endless", "`--follow` has no end, and `--json` is one document");
+        return Err(Stop::usage(said.hint("leave one of them out")));
+    }
+    let mut logs = Vec::new();
+    for service in services {
+        let container = operations.shape.container_name(&service);
+        let mut log = ServiceLog { service: service.to_string(), lines: Vec::new(), unreadable: None };
+        match operations.engine.logs(&container, request).await {
+            Ok(mut lines) => {
+                while let Some(line) = lines.recv().await {
+                    log.lines.push(line.trim_end().to_owned());
+                }
+            }
+            Err(err) => log.unreadable = Some(runner::causes(&err).join(": ")),
+        }
+        logs.push(log);
+    }
+    view.logs(&LogsReport::new(operations.shape.stack.as_str(), logs));
     Ok(Exit::Done)
 }

@@ -41,9 +41,10 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Verb::App(command) => return crate::app::run(command).await,
         verb => verb,
     };
+    let early = View::early(cli.global.json);
     let settings = match Settings::resolve(cli.global) {
         Ok(settings) => settings,
-        Err(stop) => return ExitCode::from(View::plain().stop(&stop).code()),
+        Err(stop) => return ExitCode::from(early.stop(&stop).code()),
     };
     let view = View::new(settings.speech);
     let exit = match dispatch(verb, &settings, &view).await {

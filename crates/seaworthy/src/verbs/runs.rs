@@ -24,9 +24,9 @@ pub(crate) fn runs(args: RunsArgs, settings: &Settings, view: &View) -> Result<E
             view.runs(&RunsReport::new(shape.stack.as_str(), lines));
         }
         Some(RunsWhat::Show { id, step }) => {
-            let run = store.open(&id).map_err(|err| Stop::usage(Diagnostic::from_error("runs", &err)))?;
+            let run = store.read(&id).map_err(|err| Stop::usage(Diagnostic::from_error("runs", &err)))?;
             let told = Told { run: Some(&id), ..Told::default() };
-            view.run_shown(&run_report(run.plan(), run.progress(), told), step)?;
+            view.run_shown(&run_report(&run.plan, &run.progress, told), step)?;
         }
     }
     Ok(Exit::Done)

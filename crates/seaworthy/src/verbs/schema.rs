@@ -5,6 +5,7 @@ use diag::{Exit, Stop};
 use crate::view::View;
 
 pub(crate) fn schema(view: &View) -> Result<Exit, Stop> {
-    view.data(&report::json(&stack::schema()));
+    let schema = stack::schema();
+    view.wrapped("seaworthy.schema/1", &report::json(&schema), &schema);
     Ok(Exit::Done)
 }

@@ -8,7 +8,7 @@ pub(crate) async fn status(settings: &Settings, view: &View) -> Result<Exit, Sto
     let operations = context::operations(settings).await?;
     let facts = operations.facts().await?;
     let unfinished = operations.runs().unfinished().map_err(|err| context::unreadable_runs(&err))?;
-    let unfinished = unfinished.as_ref().map(runner::Run::id);
+    let unfinished = unfinished.as_ref().map(|run| run.id.as_str());
     view.status(&report::status_report(&operations.shape, &facts, unfinished));
     Ok(Exit::Done)
 }

@@ -1,0 +1,236 @@
+//! Runs on disk: what is kept, what a crash may cut, and what is refused as damaged.
+
+use std::{
+    error::Error,
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+};
+
+use plan::{Entry, Outcome, Output, Plan};
+use runner::{RunError, RunStore};
+use testkit::{
+    ModelHost,
+    blog::{blog, policy},
+};
+
+struct Kept {
+    dir: tempfile::TempDir,
+    store: RunStore,
+}
+
+fn store() -> Kept {
+    let dir = tempfile::tempdir().unwrap();
+    let store = RunStore::new(dir.path().join("runs"));
+    Kept { dir, store }
+}
+
+impl Kept {
+    fn path(&self, id: &str, name: &str) -> PathBuf {
+        self.dir.path().join("runs").join(id).join(name)
+    }
+
+    /// The lines of a journal, as they lie on disk.
+    fn lines(&self, id: &str) -> Vec<String> {
+        fs::read_to_string(self.path(id, "journal")).unwrap().lines().map(str::to_owned).collect()
+    }
+}
+
+fn plan() -> Plan {
+    let facts = ModelHost::new("blog").observe();
+    plan::bootstrap(&blog(1), &[], &facts, &policy(&facts)).unwrap()
+}
+
+/// A run that has begun and done its first step.
+fn begun(store: &RunStore) -> String {
+    let mut run = store.create(plan()).unwrap();
+    let (step, at) = (run.plan().steps[0].id.clone(), run.plan().made_at);
+    run.append(Entry::Began { at }).unwrap();
+    run.append(Entry::Started { step: step.clone(), at }).unwrap();
+    run.append(Entry::Succeeded { step, at, output: Output::Secret { version: 1 } }).unwrap();
+    run.id().to_owned()
+}
+
+/// An error with all its causes.
+fn said(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text = format!("{text}: {cause}");
+        next = cause.source();
+    }
+    text
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn a_run_is_read_back_as_it_was_left() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let run = kept.store.open(&id).unwrap();
+    assert_eq!((run.id(), run.plan(), run.is_fresh()), ("r1", &plan(), false));
+    assert_eq!(run.progress().done.values().collect::<Vec<_>>(), [&Output::Secret { version: 1 }]);
+    assert_eq!(kept.store.journal(&id).unwrap().len(), 3);
+    assert_eq!(kept.store.unfinished().unwrap().map(|run| run.id), Some("r1".to_owned()));
+}
+
+#[test]
+fn a_run_that_is_over_is_not_unfinished() {
+    let kept = store();
+    let mut run = kept.store.create(plan()).unwrap();
+    let at = run.plan().made_at;
+    run.append(Entry::Abandoned { at, because: "somebody asked".to_owned() }).unwrap();
+    let outcome = Outcome::Undone { step: None, because: vec!["somebody asked".to_owned()] };
+    run.append(Entry::Ended { at, outcome }).unwrap();
+    assert!(kept.store.unfinished().unwrap().is_none());
+}
+
+#[test]
+fn ids_count_on_by_number_and_a_directory_without_a_plan_is_none() {
+    let kept = store();
+    for _ in 0..11 {
+        kept.store.create(plan()).unwrap();
+    }
+    fs::create_dir_all(kept.path("r12", "")).unwrap();
+    fs::create_dir_all(kept.path("notes", "")).unwrap();
+    let ids: Vec<String> = kept.store.list().unwrap().into_iter().map(|run| run.id).collect();
+    let by_number: Vec<String> = (1..=11).map(|number| format!("r{number}")).collect();
+    assert_eq!(ids, by_number, "oldest first");
+    assert_eq!(kept.store.create(plan()).unwrap().id(), "r12");
+}
+
+#[test]
+fn nobody_but_the_owner_reads_a_run() {
+    let kept = store();
+    let id = begun(&kept.store);
+    assert_eq!((mode(&kept.path(&id, "journal")), mode(&kept.path(&id, "plan.json"))), (0o600, 0o600));
+    assert_eq!(mode(&kept.path(&id, "")), 0o700);
+}
+
+#[test]
+fn a_last_line_that_is_cut_anywhere_was_never_written() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let whole = fs::read(kept.path(&id, "journal")).unwrap();
+    let last = kept.lines(&id)[2].len() + 1;
+    for cut in 1..=last {
+        fs::write(kept.path(&id, "journal"), &whole[..whole.len() - cut]).unwrap();
+        let mut run = kept.store.open(&id).unwrap();
+        assert!(run.progress().done.is_empty(), "{cut} bytes cut");
+        let (step, at) = (run.plan().steps[0].id.clone(), run.plan().made_at);
+        run.append(Entry::Started { step, at }).unwrap();
+        assert_eq!(kept.lines(&id).len(), 3, "{cut} bytes cut");
+        kept.store.open(&id).unwrap();
+    }
+}
+
+#[test]
+fn looking_at_a_run_changes_nothing_not_even_a_line_that_is_being_written() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let mut half = fs::read(kept.path(&id, "journal")).unwrap();
+    half.truncate(half.len() - 5);
+    fs::write(kept.path(&id, "journal"), &half).unwrap();
+    kept.store.list().unwrap();
+    kept.store.read(&id).unwrap();
+    kept.store.journal(&id).unwrap();
+    kept.store.good_releases().unwrap();
+    assert_eq!(fs::read(kept.path(&id, "journal")).unwrap(), half);
+}
+
+#[test]
+fn a_line_that_was_changed_is_damage_with_its_number() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let lines = kept.lines(&id);
+    for (at, line) in lines.iter().enumerate() {
+        let mut changed = lines.clone();
+        changed[at] = line.replacen('{', "[", 1);
+        fs::write(kept.path(&id, "journal"), changed.join("\n") + "\n").unwrap();
+        let error = kept.store.open(&id).unwrap_err();
+        assert!(matches!(error, RunError::Damaged { line, .. } if line == at + 1), "{}", said(&error));
+    }
+}
+
+#[test]
+fn an_entry_of_an_unknown_kind_is_damage_with_its_number() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let unknown = kept.lines(&id).join("\n") + "\n{\"entry\":\"teleported\"}\n";
+    fs::write(kept.path(&id, "journal"), unknown).unwrap();
+    let error = said(&kept.store.open(&id).unwrap_err());
+    assert!(error.contains("is damaged at line 4: unknown variant `teleported`"), "{error}");
+}
+
+#[test]
+fn a_line_that_is_gone_tells_an_impossible_story() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let mut lines = kept.lines(&id);
+    lines.remove(1);
+    fs::write(kept.path(&id, "journal"), lines.join("\n") + "\n").unwrap();
+    let error = said(&kept.store.open(&id).unwrap_err());
+    assert!(error.contains("tells an impossible story: journal entry 2 cannot follow"), "{error}");
+}
+
+#[test]
+fn a_journal_that_names_a_step_of_another_plan_is_refused() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let lines = kept.lines(&id).join("\n").replace("generate-db-password", "generate-another") + "\n";
+    fs::write(kept.path(&id, "journal"), lines).unwrap();
+    let error = said(&kept.store.open(&id).unwrap_err());
+    assert!(
+        error.contains("journal entry 2 names step `generate-another`, which the plan does not have"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_damaged_plan_is_refused_with_its_line() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let text = fs::read_to_string(kept.path(&id, "plan.json")).unwrap();
+    fs::write(kept.path(&id, "plan.json"), text.replacen("\"verb\"", "\"verb", 1)).unwrap();
+    let error = kept.store.open(&id).unwrap_err();
+    assert!(matches!(error, RunError::Damaged { line, .. } if line > 1), "{}", said(&error));
+}
+
+#[test]
+fn a_run_that_is_not_there_is_unknown_whatever_its_name() {
+    let kept = store();
+    begun(&kept.store);
+    for id in ["r2", "1", "", "../runs/r1", "r1/../r1"] {
+        assert!(matches!(kept.store.open(id), Err(RunError::Unknown(_))), "{id}");
+    }
+}
+
+#[test]
+fn an_entry_that_cannot_follow_is_not_written() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let mut run = kept.store.open(&id).unwrap();
+    let (step, at) = (run.plan().steps[0].id.clone(), run.plan().made_at);
+    let error = run.append(Entry::Succeeded { step, at, output: Output::None }).unwrap_err();
+    assert!(matches!(error, RunError::Impossible { .. }));
+    assert_eq!(kept.lines(&id).len(), 3);
+}
+
+/// The stack's lock keeps two processes from carrying on one run. Where one has it in hand nevertheless, its journal
+/// shows it: the second is told, and nothing is folded wrong.
+#[test]
+fn two_processes_on_one_run_are_found_out_at_the_next_opening() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let (mut one, mut other) = (kept.store.open(&id).unwrap(), kept.store.open(&id).unwrap());
+    let (step, at) = (one.plan().steps[1].id.clone(), one.plan().made_at);
+    for run in [&mut one, &mut other] {
+        run.append(Entry::Started { step: step.clone(), at }).unwrap();
+        run.append(Entry::Succeeded { step: step.clone(), at, output: Output::None }).unwrap();
+    }
+    let error = said(&kept.store.open(&id).unwrap_err());
+    assert!(error.contains("journal entry 6 cannot follow"), "{error}");
+}
