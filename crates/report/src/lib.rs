@@ -10,6 +10,7 @@ mod refusal;
 mod render;
 mod run;
 mod said;
+mod small;
 mod status;
 pub mod text;
 mod validate;
@@ -21,6 +22,9 @@ pub use refusal::Refusal;
 pub use render::RenderReport;
 pub use run::{ImpactReport, ReleaseReport, RunOutcome, RunReport, StepReport, StepState, Told, run_report};
 pub use said::Said;
+pub use small::{
+    AttestReport, CheckReport, InitReport, LogsReport, ProductionReport, ServiceLog, StepShown, Wrapped,
+};
 pub use status::{ServiceStatus, StatusReport, status_report};
 pub use validate::{Asked, ValidateReport};
 

@@ -4,6 +4,7 @@
 //! committed. `SCENARIO=lock` runs those whose name holds the word.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod json;
 mod normal;
 mod script;
 mod stage;
@@ -103,7 +104,8 @@ fn check(name: &str, path: &Path) -> Result<(), String> {
 
 /// Says so past the harness, which keeps what passing tests print to itself.
 fn skip(name: &str, missing: &str) -> Result<(), String> {
-    writeln!(std::io::stderr(), "skipped: scenario {name}: {missing}").unwrap();
+    let said = format!("skipped: scenario {name}: {missing}\n");
+    std::io::stderr().write_all(said.as_bytes()).unwrap();
     match std::env::var_os("SEAWORTHY_LIVE") {
         Some(_) => Err(format!("{name} was skipped where nothing may be: {missing}")),
         None => Ok(()),

@@ -117,7 +117,7 @@ impl Stage {
     }
 
     /// Its exit code, stdout and stderr, which go through files: a service that lives on may hold them.
-    fn run(&self, line: &str) -> (i32, String, String) {
+    pub(crate) fn run(&self, line: &str) -> (i32, String, String) {
         let (out, err) = (self.root.join("bin/.stdout"), self.root.join("bin/.stderr"));
         let mut shell = self.shell(line);
         shell.stdout(fs::File::create(&out).unwrap()).stderr(fs::File::create(&err).unwrap());
@@ -161,7 +161,7 @@ impl Stage {
         seen
     }
 
-    fn open_shares(&self, arguments: &str) {
+    pub(crate) fn open_shares(&self, arguments: &str) {
         let mut words = arguments.split_whitespace().map(|word| self.root.join("stack").join(word));
         let (identity, out) = (words.next().unwrap(), words.next().unwrap());
         let identities = secrets::parse_identities(&fs::read_to_string(identity).unwrap()).unwrap();
