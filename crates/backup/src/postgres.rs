@@ -117,6 +117,19 @@ pub enum PostgresError {
     },
 }
 
+/// Gives the client the password that is the first line of stdin; what follows there is the client's own.
+///
+/// The client's environment could be read by every process of its user, so the password goes by way of a file that only
+/// the client has: libpq insists on a plain one, and it has no name any more when the client starts. A `PGPASSWORD` of
+/// the container's own would win over it.
+const WITH_PASSWORD: &str = r#"umask 077; set -C; IFS= read -r word
+for place in /dev/shm /tmp; do
+    file=$place/.pgpass-$$; rm -f "$file"
+    { printf '*:*:*:*:%s\n' "$(printf %s "$word" | sed 's/[\\:]/\\&/g')" >"$file"; } 2>/dev/null && break
+done
+exec 3<"$file"; rm -f "$file"; unset word PGPASSWORD
+export PGPASSFILE=/proc/self/fd/3; exec "$@""#;
+
 impl PostgresAccess<'_> {
     /// Runs a client in the container, and gives it the password first where there is one.
     async fn run(
@@ -125,8 +138,6 @@ impl PostgresAccess<'_> {
         command: Vec<String>,
         stdin: bool,
     ) -> Result<Running, PostgresError> {
-        /// Reads one line, and no more: what follows on stdin is the program's own.
-        const WITH_PASSWORD: &str = r#"IFS= read -r PGPASSWORD; export PGPASSWORD; exec "$@""#;
         let program = program_of(&command);
         let command = match self.password {
             None => command,
