@@ -4,8 +4,8 @@ use diag::{Diagnostic, Stop};
 use stack::{ServiceName, Shape, State, StateKind};
 
 use crate::{
-    Action, Facts, Interrupted, KeyStep, Phase, Plan, Policy, Verb, bootstrap::is_captured, set::SetId,
-    steps::Steps,
+    Action, Facts, Interrupted, KeyStep, Phase, Plan, Policy, Verb, bootstrap::is_captured,
+    refusal::refuse_ground, set::SetId, steps::Steps,
 };
 
 /// Plans a backup of everything the shape declares as state, together with the keys that open it.
@@ -15,6 +15,7 @@ use crate::{
 pub fn backup(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
     let captured: Vec<(&ServiceName, &State)> =
         shape.states.iter().filter(|(_, state)| is_captured(&state.kind)).collect();
+    refuse_ground(shape, facts, policy)?;
     refuse_unready(shape, facts, &captured)?;
     let set = SetId::new(policy.now, policy.random);
     let mut plan = Plan::empty(Verb::Backup, shape, facts, policy);

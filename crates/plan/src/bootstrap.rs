@@ -5,8 +5,9 @@ use stack::{SecretKind, SecretName, Shape, StateKind};
 
 use crate::{
     Action, Facts, KeyStep, Phase, Plan, Policy, Verb,
-    deploy::{current_versions, development_keys},
+    deploy::current_versions,
     place::{Change, Placing},
+    refusal::refuse_ground,
     steps::Steps,
 };
 
@@ -14,11 +15,9 @@ use crate::{
 /// `given` are the secrets whose values a person brought along.
 ///
 /// # Errors
-/// When the key store is one for development and the shape is marked production.
+/// Where nobody may act: production with development keys or on the process engine, another state directory.
 pub fn bootstrap(shape: &Shape, given: &[SecretName], facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
-    if let Some(said) = development_keys(shape, facts) {
-        return Err(Stop::precondition(said));
-    }
+    refuse_ground(shape, facts, policy)?;
     let mut plan = Plan::empty(Verb::Bootstrap, shape, facts, policy);
     let mut steps = Steps::default();
     for (name, spec) in &shape.secrets {

@@ -5,13 +5,18 @@ mod backup;
 mod bootstrap;
 mod deploy;
 pub mod desired;
+mod destroy;
+mod drill;
 mod facts;
 mod journal;
 mod lint;
 mod place;
 mod plan;
 mod policy;
+mod refusal;
 mod restore;
+mod rollback;
+mod rollout;
 pub mod set;
 mod steps;
 mod validate;
@@ -21,7 +26,9 @@ pub use action::{
 };
 pub use backup::backup;
 pub use bootstrap::bootstrap;
-pub use deploy::{deploy, rollback};
+pub use deploy::deploy;
+pub use destroy::destroy;
+pub use drill::{drill, drill_shape};
 pub use facts::{
     ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen, SecretSeen,
     SetSeen, VolumeSeen,
@@ -30,5 +37,6 @@ pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen
 pub use lint::lint;
 pub use plan::{Interrupted, PLAN_SCHEMA, Plan, Step, StepId, Verb};
 pub use policy::Policy;
-pub use restore::{SetContents, destroy, drill, drill_shape, restore, restored_shape};
+pub use restore::{SetContents, restore, restored_shape};
+pub use rollback::rollback;
 pub use validate::{ClosedPort, MustAnswer, MustNot, Questions, questions};

@@ -3,9 +3,9 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use stack::StackName;
+use stack::{Shape, StackName};
 
-use crate::Action;
+use crate::{Action, Facts, Policy};
 
 /// What a person asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -132,6 +132,26 @@ pub struct Plan {
 pub const PLAN_SCHEMA: &str = "seaworthy.plan/1";
 
 impl Plan {
+    /// A plan with no steps yet.
+    pub(crate) fn empty(verb: Verb, shape: &Shape, facts: &Facts, policy: &Policy) -> Plan {
+        Plan {
+            schema: PLAN_SCHEMA.to_owned(),
+            verb,
+            stack: shape.stack.clone(),
+            project: shape.stack.clone(),
+            shape: shape.name.clone(),
+            made_at: policy.now,
+            tool: policy.tool.clone(),
+            release: None,
+            from: facts.current,
+            set: None,
+            steps: Vec::new(),
+            not_done: Vec::new(),
+            interrupted: Interrupted::Continues,
+            permits: Vec::new(),
+        }
+    }
+
     /// True when there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()

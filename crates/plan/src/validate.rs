@@ -137,9 +137,24 @@ fn published_ports(shape: &Shape) -> impl Iterator<Item = (&ServiceName, u16, u1
     })
 }
 
+/// Networks that lead somewhere although their file says that they do not.
+fn ways_out(shape: &Shape, facts: &Facts) -> Vec<Diagnostic> {
+    let names = shape.networks.iter().filter(|(_, network)| network.internal);
+    let open = names.map(|(key, _)| shape.network_name(key)).filter(|name| {
+        facts.host.engine != EngineKind::Process
+            && facts.networks.get(name).is_some_and(|seen| !seen.internal)
+    });
+    open.map(|name| {
+        let message = format!("network `{name}` has a way out, and its file says that it has none");
+        Diagnostic::error("network-not-internal", message)
+            .hint(format!("take its containers off it, `docker network rm {name}`, then: seaworthy deploy"))
+    })
+    .collect()
+}
+
 /// What differs from the shape in the survey alone: containers, networks, published ports.
 fn drift(shape: &Shape, facts: &Facts) -> Vec<Diagnostic> {
-    let mut said = Vec::new();
+    let mut said = ways_out(shape, facts);
     for (name, service) in &shape.services {
         let container = shape.container_name(name);
         let Some(seen) = facts.containers.iter().find(|seen| seen.name == container) else {
@@ -169,7 +184,7 @@ fn drift(shape: &Shape, facts: &Facts) -> Vec<Diagnostic> {
                     "detached",
                     format!("`{name}` is not attached to `{missing}`, and its file says so"),
                 )
-                .hint("seaworthy deploy"),
+                .hint(format!("docker network connect --alias {name} {missing} {container}")),
             );
         }
         for (address, published, target) in &seen.ports {

@@ -75,8 +75,8 @@ fn everything_that_stands_in_the_way_is_said_at_once() {
         "exit 4
          error[unset-secret]: secret `session` was never given, and `web` needs it; hint: seaworthy bootstrap
          error[no-process]: the process engine is not told what to run for service `web`; hint: write `[service.web] process = { command = [\"…\"] }` in seaworthy.toml
-         error[process-engine-in-production]: the process engine isolates nothing, and this shape is marked production; hint: seaworthy explain production
-         error[port-held]: `web` publishes port 80, and apache listens there; hint: stop apache, or publish another port
+                  error[port-held]: `web` publishes port 80, and apache listens there; hint: stop apache, or publish another port
+error[process-engine-in-production]: the process engine isolates nothing, and this shape is marked production; hint: seaworthy explain production
          error[other-state-dir]: `blog-web-1` is looked after from `/srv/elsewhere`; hint: --state-dir /srv/elsewhere",
     );
 }

@@ -1,0 +1,136 @@
+//! What no planner decides by itself: it refuses, says why, and plans nothing.
+
+use diag::{Diagnostic, Stop};
+use stack::{EngineKind, PullPolicy, SecretKind, ServiceName, Shape};
+
+use crate::{Facts, Policy, desired::Versions};
+
+/// What a deploy must not decide by itself.
+pub(crate) fn refuse_unready(
+    shape: &Shape,
+    facts: &Facts,
+    policy: &Policy,
+    versions: &Versions,
+) -> Result<(), Stop> {
+    let mut said = Vec::new();
+    for (name, spec) in &shape.secrets {
+        let users: Vec<&ServiceName> = shape
+            .services
+            .iter()
+            .filter(|(_, service)| service.secrets_used().contains(name))
+            .map(|(user, _)| user)
+            .collect();
+        if let (false, true, Some(user)) = (versions.contains_key(name), spec.required, users.first()) {
+            said.push(
+                Diagnostic::error(
+                    "unset-secret",
+                    format!("secret `{name}` was never given, and `{user}` needs it"),
+                )
+                .hint(match spec.kind {
+                    SecretKind::Given if spec.from.is_none() => {
+                        format!("seaworthy bootstrap --from-file {name}=FILE")
+                    }
+                    _ => "seaworthy bootstrap".to_owned(),
+                }),
+            );
+        }
+    }
+    said.extend(nothing_to_run(shape, facts));
+    said.extend(held_ports(shape, facts));
+    said.extend(ground_trouble(shape, facts, policy));
+    or_refuse(said)
+}
+
+/// Where nobody may act, whatever the verb: production on the process engine or with development keys, and
+/// containers that are looked after from elsewhere.
+pub(crate) fn refuse_ground(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<(), Stop> {
+    or_refuse(ground_trouble(shape, facts, policy))
+}
+
+/// Containers that are looked after from elsewhere: all that stops the removal of a stack.
+pub(crate) fn refuse_other_state_dir(facts: &Facts, policy: &Policy) -> Result<(), Stop> {
+    or_refuse(other_state_dir(facts, policy).into_iter().collect())
+}
+
+fn or_refuse(said: Vec<Diagnostic>) -> Result<(), Stop> {
+    if said.is_empty() { Ok(()) } else { Err(Stop { exit: diag::Exit::Precondition, diagnostics: said }) }
+}
+
+fn ground_trouble(shape: &Shape, facts: &Facts, policy: &Policy) -> Vec<Diagnostic> {
+    let isolates_nothing = shape.production && facts.host.engine == EngineKind::Process;
+    let process = isolates_nothing.then(|| {
+        let message = "the process engine isolates nothing, and this shape is marked production";
+        Diagnostic::error("process-engine-in-production", message).hint("seaworthy explain production")
+    });
+    process.into_iter().chain(development_keys(shape, facts)).chain(other_state_dir(facts, policy)).collect()
+}
+
+/// Services that the engine has nothing to run for: no image, or on the process engine no command.
+fn nothing_to_run<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item = Diagnostic> + 'a {
+    let process = facts.host.engine == EngineKind::Process;
+    shape.services.iter().filter_map(move |(name, service)| {
+        if process {
+            let message = format!("the process engine is not told what to run for service `{name}`");
+            return service.process.is_none().then(|| {
+                Diagnostic::error("no-process", message).hint(format!(
+                    "write `[service.{name}] process = {{ command = [\"…\"] }}` in seaworthy.toml"
+                ))
+            });
+        }
+        let never = service.pull_policy == PullPolicy::Never && !facts.images.contains_key(&service.image);
+        let message =
+            format!("`{name}` needs image `{}`, which is not here and is never pulled", service.image);
+        never.then(|| {
+            Diagnostic::error("image-absent", message)
+                .hint("build or load it, or take `pull_policy: never` out")
+        })
+    })
+}
+
+/// A key store for development, declared or seen running, in production. The token may be declared for other shapes:
+/// it counts where this shape gives it to the store.
+fn development_keys(shape: &Shape, facts: &Facts) -> Option<Diagnostic> {
+    let (service, transit) = shape.key_store().filter(|_| shape.production)?;
+    let seen = facts.key_stores.get(service).filter(|store| store.development);
+    let version = seen.map(|store| format!(" ({})", store.version));
+    let settings = shape.services.get(service);
+    let given: Vec<_> =
+        settings.iter().flat_map(|settings| settings.environment.values().flatten()).collect();
+    let has_token =
+        transit.dev_token.is_some() && given.iter().any(|text| text.as_literal() == transit.dev_token);
+    (seen.is_some() || has_token).then(|| {
+        let version = version.unwrap_or_default();
+        let message =
+            format!("`{service}` is a development key store{version}, and this shape is marked production");
+        Diagnostic::error("development-key-store", message).hint("seaworthy explain production")
+    })
+}
+
+fn held_ports<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item = Diagnostic> + 'a {
+    let published = shape.services.iter().flat_map(|(name, service)| {
+        service.ports.iter().filter_map(move |port| Some((name, port.published?)))
+    });
+    published.filter_map(|(name, port)| {
+        let holder = facts.host.ports_held.get(&port)?;
+        Some(
+            Diagnostic::error(
+                "port-held",
+                format!("`{name}` publishes port {port}, and {holder} listens there"),
+            )
+            .hint(format!("stop {holder}, or publish another port")),
+        )
+    })
+}
+
+/// A stack is worked on from one state directory only.
+fn other_state_dir(facts: &Facts, policy: &Policy) -> Option<Diagnostic> {
+    let other = facts.containers.iter().find_map(|seen| {
+        let dir = seen.state_dir.as_ref()?;
+        (*dir != policy.state_dir).then_some((seen, dir))
+    })?;
+    let (seen, dir) = other;
+    Some(
+        Diagnostic::error("other-state-dir", format!("`{}` is looked after from `{dir}`", seen.name))
+            .hint(format!("--state-dir {dir}")),
+    )
+}
