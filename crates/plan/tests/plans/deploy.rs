@@ -236,7 +236,10 @@ fn a_paused_container_is_started() {
 
 #[test]
 fn a_restarting_container_is_left_to_its_restart_policy() {
-    check("running: web=app:7(restarting)", "- web is what it should be, and ends again and again: seaworthy logs");
+    check(
+        "running: web=app:7(restarting)",
+        "- web is what it should be, and ends again and again: seaworthy logs",
+    );
 }
 
 #[test]

@@ -60,7 +60,8 @@ fn every_entry_is_taken_or_refused_in_every_state() {
             progress.take(&plan, &entry(&plan, word)).is_ok()
         });
         let taken: Vec<&str> = taken.copied().collect();
-        table.push_str(&format!("{state}: {}\n", taken.join(", ")));
+        table.push_str(format!("{state}: {}", taken.join(", ")).trim_end());
+        table.push('\n');
     }
     let expected = "\
 new: began, start a, abandon
@@ -74,7 +75,7 @@ undoing b: began, wait b, undo b, undone b, undofail b
 b undone: began, wait a, undo a, undone a, undofail a
 undo of b failed: began, wait b, undo b, undone b, undofail b, end stuck
 all undone: began, end undone
-over: 
+over:
 ";
     assert!(table == expected, "{table}\nand not\n{expected}");
 }
