@@ -206,22 +206,23 @@ def follow(events, out, prefix, names, followers):
                 continue
             kept.write(line)
             if event.get("Type") == "container" and event["Action"] in ("create", "start", "die", "rename"):
-                names[actor["ID"]] = name
-                inspect(out, actor["ID"], name, event["Action"])
+                names[actor["ID"]] = name, inspect(out, actor["ID"], name, event["Action"])
             if event.get("Type") == "container" and event["Action"] == "start":
                 log = open(os.path.join(out, "engine/logs", f"{name}.{actor['ID'][:12]}"), "ab")
                 followers.append(subprocess.Popen(["docker", "logs", "-f", actor["ID"]], stdout=log, stderr=log))
 
 
 def inspect(out, identifier, name, action):
-    """The environment is kept apart: values of env files are delivered there."""
+    """The environment is kept apart: values of env files are delivered there. Gives the NAMEs of its `NAME_FILE`s."""
     ran = subprocess.run(["docker", "inspect", identifier], capture_output=True)
+    environment = []
     for seen in json.loads(ran.stdout or "[]"):
         environment = seen["Config"].pop("Env", None) or []
         with open(os.path.join(out, "engine/env", f"{name}.{identifier[:12]}"), "w") as file:
             file.write("\n".join(environment))
         with open(os.path.join(out, "engine/inspect", f"{name}.{identifier[:12]}.{action}"), "w") as file:
             json.dump(seen, file, indent=1)
+    return [entry.partition("_FILE=")[0].encode() for entry in environment if "_FILE=" in entry]
 
 
 def sample(out, mark, names):
@@ -243,7 +244,7 @@ def look(out, mark, names, process, seen):
         return
     environment = read(f"/proc/{process}/environ")
     identifier = re.search(rb"[0-9a-f]{64}", read(f"/proc/{process}/cgroup"))
-    name = names.get(identifier.group().decode()) if identifier else None
+    name, told = names.get(identifier.group().decode(), (None, ())) if identifier else (None, ())
     if identifier and not name:
         # Its container may be told of in a moment.
         return
@@ -255,9 +256,17 @@ def look(out, mark, names, process, seen):
     else:
         return
     os.makedirs(place, exist_ok=True)
-    for part, content in (("argv", arguments), ("environ", environment)):
+    asked, environment = images_own(environment, told)
+    for part, content in (("argv", arguments), ("environ", environment), ("asked", asked)):
         with open(os.path.join(place, f"{process}.{len(seen)}.{part}"), "wb") as file:
             file.write(content)
+
+
+def images_own(environment, told):
+    """What an image that was told `NAME_FILE` has itself put into NAME while it initialises, and the rest."""
+    entries = environment.split(b"\0")
+    own = [entry for entry in entries if entry.partition(b"=")[0] in told]
+    return b"\0".join(own), b"\0".join(entry for entry in entries if entry not in own)
 
 
 def read(path):
