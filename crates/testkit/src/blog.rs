@@ -13,7 +13,7 @@ use crate::{Behaviour, ModelHost};
 
 /// A machine on which every image of the stack lies.
 pub fn machine() -> ModelHost {
-    let images = ["pg:16", "bao:2", "migrate:1", "migrate:2", "app:1", "app:2"];
+    let images = ["pg:16", "bao:2", "bao:3", "migrate:1", "migrate:2", "app:1", "app:2"];
     let mut host = images.into_iter().fold(ModelHost::new("blog"), ModelHost::with_image);
     host.behave("migrate", Behaviour::Ends { code: 0 });
     host

@@ -1,6 +1,6 @@
 //! Everything stops around each call and around each line of the journal, and the run is taken up again.
 
-use plan::{Interrupted, Outcome};
+use plan::{Entry, Interrupted, Outcome};
 use testkit::{Fault, ModelHost};
 
 use crate::{
@@ -90,7 +90,7 @@ fn a_stop_while_taking_up_what_was_stopped_changes_nothing_either() {
                 host.inject(host.calls() + first, Fault::CrashAfter);
                 let mut scene = Scene::new(&host, &subject.plan);
                 assert_eq!(scene.carry_on(), None);
-                scene.host.restart();
+                scene.restart();
                 scene.host.inject(subject.host.calls() + second, Fault::CrashAfter);
                 found.extend(wrong(
                     &subject,
@@ -118,4 +118,22 @@ fn a_backup_or_drill_that_only_had_housekeeping_left_is_not_taken_back() {
         assert_eq!(scene.finish(), Outcome::Applied, "{}", subject.name);
         assert_eq!(scene.host.looks(), subject.whole().0.looks(), "{}", subject.name);
     }
+}
+
+#[test]
+fn an_unwinding_that_needs_the_shares_waits_for_them() {
+    let name = "bad upgrade of the key store";
+    let subject = subjects().into_iter().find(|subject| subject.name == name).expect("it is there");
+    let waits_while_unwinding = |call: usize| {
+        let mut host = subject.host.clone();
+        host.inject(host.calls() + call, Fault::CrashAfter);
+        let mut scene = Scene::new(&host, &subject.plan);
+        scene.finish();
+        let journal = scene.journal();
+        let unwinding = journal.iter().position(|entry| matches!(entry, Entry::Failed { .. }));
+        let waiting = journal.iter().rposition(|entry| matches!(entry, Entry::Waiting { .. }));
+        unwinding.is_some() && waiting > unwinding
+    };
+    let waited = (1..=subject.calls()).filter(|call| waits_while_unwinding(*call)).count();
+    assert!(waited > 0, "a key store that comes back sealed is unsealed by its holders");
 }

@@ -8,8 +8,8 @@ fn every_verb_ends_as_it_should_when_nothing_is_in_the_way() {
     for subject in subjects() {
         let (host, outcome) = subject.whole();
         match (subject.name, &outcome) {
-            ("bad upgrade", Outcome::Undone { .. }) => {}
-            (_, Outcome::Applied) => {}
+            (name, Outcome::Undone { .. }) if name.starts_with("bad ") => {}
+            (name, Outcome::Applied) if !name.starts_with("bad ") => {}
             (name, outcome) => panic!("{name}: {outcome:?}"),
         }
         assert!(!host.has_half_a_set(), "{}", subject.name);

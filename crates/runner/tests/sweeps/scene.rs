@@ -91,6 +91,8 @@ pub(crate) struct Scene {
     plan: Plan,
     id: String,
     pub(crate) host: ModelHost,
+    /// The holders keep their shares: whoever is started again must be given them again.
+    shares_stay_with_holders: bool,
     /// Kinds of actions that were asked for.
     pub(crate) kinds: BTreeSet<&'static str>,
     /// Whether moments are kept, and what each step is told is compared with the disk: for those who need it.
@@ -106,7 +108,9 @@ impl Scene {
         let mut host = host.clone();
         host.turn_to(&plan.project);
         let id = run.id().to_owned();
+        let shares_stay_with_holders = !host.has_shares();
         Self {
+            shares_stay_with_holders,
             dir,
             plan: plan.clone(),
             id,
@@ -157,10 +161,18 @@ impl Scene {
     pub(crate) fn finish(&mut self) -> plan::Outcome {
         loop {
             match self.carry_on() {
-                None => self.host.restart(),
+                None => self.restart(),
                 Some(Ended::Over(outcome)) => return outcome,
                 Some(Ended::Waiting { step, .. }) => self.help(&step),
             }
+        }
+    }
+
+    /// After a stop: another process finds the run.
+    pub(crate) fn restart(&mut self) {
+        self.host.restart();
+        if self.shares_stay_with_holders {
+            self.host.give_shares(false);
         }
     }
 

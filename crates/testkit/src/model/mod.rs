@@ -258,6 +258,11 @@ impl ModelHost {
         self.state.shares_at_hand = at_hand;
     }
 
+    /// Whether the holders' shares are at hand.
+    pub fn has_shares(&self) -> bool {
+        self.state.shares_at_hand
+    }
+
     /// A person gave a secret's value.
     pub fn give_secret(&mut self, name: &str) {
         self.state.place().secrets.insert(SecretName::from(name), 1);
