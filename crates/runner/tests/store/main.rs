@@ -20,7 +20,7 @@ struct Kept {
 }
 
 fn store() -> Kept {
-    let dir = tempfile::tempdir().unwrap();
+    let dir = tempfile::tempdir().expect("a temporary directory");
     let store = RunStore::new(dir.path().join("runs"));
     Kept { dir, store }
 }
@@ -32,22 +32,24 @@ impl Kept {
 
     /// The lines of a journal, as they lie on disk.
     fn lines(&self, id: &str) -> Vec<String> {
-        fs::read_to_string(self.path(id, "journal")).unwrap().lines().map(str::to_owned).collect()
+        let text = fs::read_to_string(self.path(id, "journal")).expect("it is there");
+        text.lines().map(str::to_owned).collect()
     }
 }
 
 fn plan() -> Plan {
     let facts = ModelHost::new("blog").observe();
-    plan::bootstrap(&blog(1), &[], &facts, &policy(&facts)).unwrap()
+    plan::bootstrap(&blog(1), &[], &facts, &policy(&facts)).expect("it can be planned")
 }
 
 /// A run that has begun and done its first step.
 fn begun(store: &RunStore) -> String {
-    let mut run = store.create(plan()).unwrap();
+    let mut run = store.create(plan()).expect("a directory of our own");
     let (step, at) = (run.plan().steps[0].id.clone(), run.plan().made_at);
-    run.append(Entry::Began { at }).unwrap();
-    run.append(Entry::Started { step: step.clone(), at }).unwrap();
-    run.append(Entry::Succeeded { step, at, output: Output::Secret { version: 1 } }).unwrap();
+    run.append(Entry::Began { at }).expect("a directory of our own");
+    run.append(Entry::Started { step: step.clone(), at }).expect("a directory of our own");
+    run.append(Entry::Succeeded { step, at, output: Output::Secret { version: 1 } })
+        .expect("a directory of our own");
     run.id().to_owned()
 }
 
@@ -63,7 +65,7 @@ fn said(error: &dyn Error) -> String {
 }
 
 fn mode(path: &Path) -> u32 {
-    fs::metadata(path).unwrap().permissions().mode() & 0o777
+    fs::metadata(path).expect("it is there").permissions().mode() & 0o777
 }
 
 #[test]
