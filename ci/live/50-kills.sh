@@ -79,7 +79,10 @@ moments() {
         settle "$verb"
         as_uninterrupted "$verb"
     done
-    if [[ $verb == restore ]]; then in_the_midst_of_the_keys && moment=$((moment + 1)); fi
+    if [[ $verb == restore ]]; then
+        in_the_midst_of_the_keys
+        moment=$((moment + 1))
+    fi
     table+=$(printf '%-8s %3d moments: %2d went on and finished, %2d unwound then finished, %2d had not begun; exit 1 first in %d; %d s' \
         "$verb" "$moment" "${came[went-on]}" "${came[unwound]}" "${came[not-begun]}" "${came[exit-1]}" "$((SECONDS - began))")$'\n'
 }
