@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Action, Effect, Plan, Step};
+use stack::StateKind;
+
+use crate::{Action, Effect, Plan, RestorePart, Step};
 
 /// Everything wrong with `plan`, one sentence each; empty: it is sound.
 pub fn lint(plan: &Plan) -> Vec<String> {
@@ -26,6 +28,7 @@ pub fn lint(plan: &Plan) -> Vec<String> {
             wrong.push(format!("`{id}` removes a volume and does not say so"));
         }
     }
+    wrong.extend(out_of_order(plan));
     let destroying = plan.steps.iter().find(|step| step.destroys.is_some());
     if let Some(step) = destroying.filter(|_| plan.permits.is_empty()) {
         wrong.push(format!("`{}` destroys data, and nothing permits it", step.id));
@@ -35,4 +38,54 @@ pub fn lint(plan: &Plan) -> Vec<String> {
 
 fn destroys_data(step: &Step) -> bool {
     matches!(&step.action, Action::Engine { effect: Effect::RemoveVolume { .. } })
+}
+
+/// What a step is.
+type Is = fn(&Action) -> bool;
+
+/// What a set rests on, in the order in which it must be taken and brought back: a key that the data needs is captured
+/// after it, and no row is moved before the keys have proved themselves.
+fn out_of_order(plan: &Plan) -> Vec<String> {
+    let positions =
+        |is: Is| plan.steps.iter().enumerate().filter(move |(_, step)| is(&step.action)).map(|(at, _)| at);
+    let rules: [(Is, Is, &str); 4] = [
+        (captures_data, captures_keys, "captures keys before data that may need newer ones"),
+        (captures, commits, "commits a set before all of it is captured"),
+        (restores_keys, proves_keys, "asks canaries before the keys are there"),
+        (proves_keys, restores_data, "moves data before the keys have proved themselves"),
+    ];
+    let broken = rules.iter().filter_map(|(first, then, what)| {
+        let last = positions(*first).next_back()?;
+        let early = positions(*then).find(|at| *at < last)?;
+        Some(format!("`{}` {what}", plan.steps[early].id))
+    });
+    broken.collect()
+}
+
+fn captures(action: &Action) -> bool {
+    captures_data(action) || captures_keys(action) || matches!(action, Action::CaptureRelease { .. })
+}
+
+fn captures_data(action: &Action) -> bool {
+    matches!(action, Action::Capture { state, .. } if !matches!(state.kind, StateKind::Transit(_)))
+}
+
+fn captures_keys(action: &Action) -> bool {
+    matches!(action, Action::Capture { state, .. } if matches!(state.kind, StateKind::Transit(_)))
+}
+
+fn commits(action: &Action) -> bool {
+    matches!(action, Action::CommitSet { .. })
+}
+
+fn restores_keys(action: &Action) -> bool {
+    matches!(action, Action::Restore { part: RestorePart::KeyStore { .. }, .. })
+}
+
+fn proves_keys(action: &Action) -> bool {
+    matches!(action, Action::Restore { part: RestorePart::Canaries { .. }, .. })
+}
+
+fn restores_data(action: &Action) -> bool {
+    matches!(action, Action::Restore { part: RestorePart::State { .. }, .. })
 }

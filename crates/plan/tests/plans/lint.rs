@@ -75,3 +75,40 @@ fn data_that_is_destroyed_with_nobodys_permission_is_found() {
         &[],
     );
 }
+
+/// Swaps what two steps do, and says what is wrong then.
+fn swapped(world: &str, one: &str, other: &str) -> Vec<String> {
+    let mut plan = World::read(world).plan().expect("it can be planned");
+    let at = |id: &str| plan.steps.iter().position(|step| step.id.0 == id).expect("it has that step");
+    let (one, other) = (at(one), at(other));
+    let action = plan.steps[one].action.clone();
+    plan.steps[one].action = std::mem::replace(&mut plan.steps[other].action, action);
+    lint(&plan)
+}
+
+#[test]
+fn a_set_that_is_taken_in_another_order_is_found() {
+    let backup = "running: bao=bao:2(keys) db=pg:1(postgres)\nstore: app_keys=1\nverb: backup";
+    assert_eq!(
+        swapped(backup, "capture-db", "capture-bao"),
+        ["`capture-db` captures keys before data that may need newer ones"]
+    );
+    let commit = "commit-20261121T011447Z-7f3a91c2";
+    assert_eq!(
+        swapped(backup, "capture-release", commit),
+        ["`capture-release` commits a set before all of it is captured"]
+    );
+}
+
+#[test]
+fn a_set_that_is_brought_back_in_another_order_is_found() {
+    let restore = "running: nothing\nshape: bao=bao:2(keys) db=pg:1(postgres)\nverb: restore";
+    assert_eq!(
+        swapped(restore, "canaries-bao", "restore-db"),
+        ["`canaries-bao` moves data before the keys have proved themselves"]
+    );
+    assert_eq!(
+        swapped(restore, "restore-bao", "canaries-bao"),
+        ["`restore-bao` asks canaries before the keys are there"]
+    );
+}
