@@ -4,7 +4,7 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use diag::{Diagnostic, Exit, Stop};
 use host::{Engine, LockError, LockHolder, StackLock};
-use plan::{Action, Entry, Facts, Outcome, Plan, Policy, Progress, SetContents, Verb};
+use plan::{Action, Entry, Facts, Outcome, Plan, Policy, Progress, SetContents, Verb, set::SetId};
 use secrets::{Identities, Keyring};
 use stack::{Loaded, Materials, Shape, StackName};
 
@@ -52,6 +52,8 @@ pub struct Given {
 struct Ground {
     shape: Shape,
     materials: Materials,
+    /// The set it reads, for verbs that read one.
+    set: Option<SetId>,
 }
 
 /// The shape that a plan rolls out, where it does.
@@ -158,7 +160,7 @@ impl Operations {
         given: Given,
         told: Teller<'_>,
     ) -> Result<Finished, Stop> {
-        let ground = Ground { shape: self.shape.clone(), materials: self.materials.clone() };
+        let ground = Ground { shape: self.shape.clone(), materials: self.materials.clone(), set: None };
         self.carry_out_on(ground, verb, planner, given, told).await
     }
 
@@ -190,8 +192,32 @@ impl Operations {
         let planner = move |shape: &Shape, facts: &Facts, policy: &Policy| {
             plan::restore(contents, shape, facts, policy)
         };
-        let ground = Ground { shape, materials: Materials::default() };
+        let set = Some(contents.manifest.set.clone());
+        let ground = Ground { shape, materials: Materials::default(), set };
         self.carry_out_on(ground, Verb::Restore, &planner, given, told).await
+    }
+
+    /// Plans a restore and does nothing.
+    ///
+    /// # Errors
+    /// As the planner, or the survey.
+    pub async fn plan_restore(
+        &self,
+        contents: &SetContents,
+        confirmed: Option<String>,
+    ) -> Result<Plan, Stop> {
+        let shape = plan::restored_shape(contents, &self.facts_of(&contents.shape).await?);
+        plan::restore(contents, &shape, &self.facts_of(&shape).await?, &self.policy(confirmed))
+    }
+
+    /// Plans a drill and does nothing.
+    ///
+    /// # Errors
+    /// As the planner, or the survey.
+    pub async fn plan_drill(&self, contents: &SetContents) -> Result<Plan, Stop> {
+        let policy = self.policy(None);
+        let facts = self.facts_of(&plan::drill_shape(contents, &policy)).await?;
+        plan::drill(contents, &facts, &policy)
     }
 
     /// Whether a restore under the stack's own names was cut short: the volumes that are there are its own. It goes
@@ -217,7 +243,8 @@ impl Operations {
         let policy = self.policy(None);
         let shape = plan::drill_shape(contents, &policy);
         let planner = |_: &Shape, facts: &Facts, _: &Policy| plan::drill(contents, facts, &policy);
-        let ground = Ground { shape, materials: Materials::default() };
+        let set = Some(contents.manifest.set.clone());
+        let ground = Ground { shape, materials: Materials::default(), set };
         self.carry_out_on(ground, Verb::Drill, &planner, given, told).await
     }
 
@@ -341,6 +368,9 @@ impl Operations {
         if plan.verb != verb {
             return Some(format!("`{verb}` was asked for while `{}` had not ended", plan.verb));
         }
+        if let Some(set) = ground.set.as_ref().filter(|set| plan.set.as_ref() != Some(*set)) {
+            return Some(format!("set {set} was asked for while another one was not done with"));
+        }
         let changed = planned_shape(plan).is_some_and(|planned| *planned != ground.shape);
         changed.then(|| "the files say something else now than when it was planned".to_owned())
     }
@@ -348,16 +378,16 @@ impl Operations {
     /// What a run of this stack was begun on: its own plan knows best.
     fn ground_of(&self, plan: &Plan, ground: &Ground) -> Ground {
         if let Some(shape) = planned_shape(plan) {
-            return Ground { shape: shape.clone(), materials: self.materials.clone() };
+            return Ground { shape: shape.clone(), materials: self.materials.clone(), set: None };
         }
         if plan.project == ground.shape.stack {
-            return Ground { shape: ground.shape.clone(), materials: ground.materials.clone() };
+            return Ground { shape: ground.shape.clone(), materials: ground.materials.clone(), set: None };
         }
         let shape = match plan.project == self.shape.stack {
             true => self.shape.clone(),
             false => self.shape.as_project(plan.project.clone()),
         };
-        Ground { shape, materials: Materials::default() }
+        Ground { shape, materials: Materials::default(), set: None }
     }
 
     async fn run(

@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 /// It takes a Compose file and one seaworthy.toml through bootstrap, deploy, backup, restore and drill, and keeps
 /// the proof that it can.
 #[derive(Debug, Parser)]
-#[command(name = "seaworthy", version, after_help = EXIT_CODES, max_term_width = 110)]
+#[command(name = "seaworthy", version, arg_required_else_help = true, after_help = EXIT_CODES, max_term_width = 110)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: Global,
@@ -112,7 +112,7 @@ pub(crate) enum Verb {
     /// dynamic: what was done
     Runs(RunsArgs),
     /// ops: write one set: data, and the keys that open it
-    Backup(SetArgs),
+    Backup,
     /// dynamic: the sets there are
     Backups(SetArgs),
     /// ops: bring a set back
@@ -184,10 +184,15 @@ pub(crate) struct RenderArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// The verb to plan.
-    #[arg(value_parser = ["bootstrap", "deploy", "rollback", "backup", "destroy"])]
+    #[arg(value_parser = ["bootstrap", "deploy", "rollback", "backup", "restore", "drill", "destroy"])]
     pub(crate) verb: String,
-    /// For `rollback`: the release.
-    pub(crate) release: Option<u64>,
+    /// For `rollback` the release, for `restore` and `drill` the set; default as theirs.
+    pub(crate) what: Option<String>,
+    /// For `destroy`: with its volumes.
+    #[arg(long)]
+    pub(crate) volumes: bool,
+    #[command(flatten)]
+    pub(crate) sets: SetArgs,
 }
 
 /// `rollback`.

@@ -2,13 +2,14 @@
 
 use diag::{Exit, Stop};
 use plan::Verb;
+use runner::Given;
 
-use crate::{cli::SetArgs, context, settings::Settings, view::View};
+use crate::{context, settings::Settings, view::View};
 
-pub(crate) async fn backup(args: SetArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
+pub(crate) async fn backup(settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let operations = context::operations(settings).await?;
-    let given = context::given(&args, None)?;
     view.warn_own_identity(&operations.shape);
-    let finished = operations.carry_out(Verb::Backup, &plan::backup, given, &view.teller()).await?;
+    let finished =
+        operations.carry_out(Verb::Backup, &plan::backup, Given::default(), &view.teller()).await?;
     Ok(view.run(&finished))
 }
