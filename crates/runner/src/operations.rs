@@ -291,7 +291,7 @@ impl Operations {
     }
 
     fn world(&self, ground: Ground, given: &Given) -> LiveWorld {
-        let Ground { shape, materials } = ground;
+        let Ground { shape, materials, set: _ } = ground;
         LiveWorld {
             engine: self.engine.clone(),
             home: self.dir(),
