@@ -78,6 +78,16 @@ expect() {
     [[ $code == "$wanted" ]] || fail "exit code $code, not $wanted: $*"
 }
 
+# eventually SECONDS CODE COMMAND…: as expect, tried again for so long.
+eventually() {
+    local until=$((SECONDS + $1)) wanted=$2
+    shift 2
+    until (expect "$wanted" "$@") 2>/dev/null; do
+        [[ $SECONDS -lt $until ]] || expect "$wanted" "$@"
+        sleep 1
+    done
+}
+
 said() { grep -qF -- "$1" "$W/said" || fail "it did not say: $1"; }
 unsaid() { ! grep -qF -- "$1" "$W/said" || fail "it said: $1"; }
 check() {
