@@ -14,7 +14,7 @@ const PLACE: SqlitePlace<'_> = SqlitePlace { volume: "blog_data", path: "app.db"
 
 fn engine(volume: &Path) -> Local {
     let tests = std::env::current_exe().unwrap();
-    let side = tests.ancestors().nth(2).unwrap().join("examples/side");
+    let side = tests.ancestors().nth(2).unwrap().join("examples/sqlite_side");
     Local { environment: Vec::new(), side: vec![side.display().to_string()], volume: volume.to_owned() }
 }
 

@@ -46,9 +46,17 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
     let changing: Vec<ServiceName> =
         gap.changes.iter().map(|change| change.container.service.clone()).collect();
     placing.prepare(&mut steps, &changing);
-    let because = vec!["every deploy is kept whole, so that it can come back whole".to_owned()];
-    let action = Action::WriteRelease { number, shape: Box::new(shape.clone()), secrets: versions.clone() };
-    steps.add("write", &format!("release {number}"), action, &because);
+    // What only stood still or was sealed is the release it was: a rollback must not find it twice.
+    let number = match facts.current.filter(|_| gap.changes.is_empty() && !changed_for_us) {
+        Some(current) => current,
+        None => {
+            let because = vec!["every deploy is kept whole, so that it can come back whole".to_owned()];
+            let action =
+                Action::WriteRelease { number, shape: Box::new(shape.clone()), secrets: versions.clone() };
+            steps.add("write", &format!("release {number}"), action, &because);
+            number
+        }
+    };
     put_in_place(&placing, &mut steps, &gap);
     make_good(&placing, &mut steps, number, &gap);
     plan.steps = steps.finish();

@@ -103,7 +103,10 @@ where
             Err(Missed::Ended(why)) => break why,
             Err(Missed::Probe(err)) => {
                 let retry = err.retry;
-                last = Some(err);
+                // One that the deadline cut short saw nothing: what was seen before it says more.
+                if last.is_none() || Instant::now() < until {
+                    last = Some(err);
+                }
                 if !retry {
                     break Why::Unaskable;
                 }

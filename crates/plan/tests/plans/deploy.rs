@@ -198,12 +198,11 @@ fn a_service_that_left_or_joined_a_network_is_replaced() {
 fn a_container_that_was_stopped_by_hand_is_started_and_not_replaced() {
     check(
         "running: db=pg:1(volume) web=app:7(after db ready, stopped)",
-        "write release 2 — every deploy is kept whole, so that it can come back whole
-         start web — it is stopped (exit 0)
+        "         start web — it is stopped (exit 0)
          probe web
          watch 2 services — a release is good once it was healthy for 10 s
-         current release 2 — release 2 passed its probes
-         good release 2
+         current release 1 — release 1 passed its probes
+         good release 1
          - db is as it should be",
     );
 }
@@ -212,12 +211,11 @@ fn a_container_that_was_stopped_by_hand_is_started_and_not_replaced() {
 fn a_container_that_crashed_says_with_which_status() {
     check(
         "running: web=app:7(crashed)",
-        "write release 2 — every deploy is kept whole, so that it can come back whole
-         start web — it is stopped (exit 137)
+        "         start web — it is stopped (exit 137)
          probe web
          watch 1 service — a release is good once it was healthy for 10 s
-         current release 2 — release 2 passed its probes
-         good release 2",
+         current release 1 — release 1 passed its probes
+         good release 1",
     );
 }
 
@@ -225,12 +223,11 @@ fn a_container_that_crashed_says_with_which_status() {
 fn a_paused_container_is_started() {
     check(
         "running: web=app:7(paused)",
-        "write release 2 — every deploy is kept whole, so that it can come back whole
-         start web — it is paused
+        "         start web — it is paused
          probe web
          watch 1 service — a release is good once it was healthy for 10 s
-         current release 2 — release 2 passed its probes
-         good release 2",
+         current release 1 — release 1 passed its probes
+         good release 1",
     );
 }
 
@@ -383,13 +380,12 @@ fn a_key_store_that_is_sealed_is_unsealed_and_nothing_else_is_touched() {
     check(
         "running: bao=bao:2(keys, sealed) web=app:7(after bao, approle app_keys)
          store: app_keys=1",
-        "write release 2 — every deploy is kept whole, so that it can come back whole
-         api bao — a key store starts sealed
+        "         api bao — a key store starts sealed
          unseal bao
          probe bao — it is sealed, or has not said that it is open
          watch 2 services — a release is good once it was healthy for 10 s
-         current release 2 — release 2 passed its probes
-         good release 2
+         current release 1 — release 1 passed its probes
+         good release 1
          - web is as it should be",
     );
 }
@@ -399,13 +395,12 @@ fn a_key_store_that_does_not_answer_yet_is_waited_for_and_unsealed() {
     check(
         "running: bao=bao:2(keys, unanswered) web=app:7(after bao, approle app_keys)
          store: app_keys=1",
-        "write release 2 — every deploy is kept whole, so that it can come back whole
-         api bao — a key store starts sealed
+        "         api bao — a key store starts sealed
          unseal bao
          probe bao — it is sealed, or has not said that it is open
          watch 2 services — a release is good once it was healthy for 10 s
-         current release 2 — release 2 passed its probes
-         good release 2
+         current release 1 — release 1 passed its probes
+         good release 1
          - web is as it should be",
     );
 }
