@@ -100,6 +100,7 @@ fn a_set_that_is_taken_in_another_order_is_found() {
     );
 }
 
+// shows: A43
 #[test]
 fn a_set_that_is_brought_back_in_another_order_is_found() {
     let restore = "running: nothing\nshape: bao=bao:2(keys) db=pg:1(postgres)\nverb: restore";
