@@ -119,9 +119,10 @@ of_project() {
 
 wipe() {
     local project=$1
-    of_project container "$project" | xargs -r docker rm -fv >/dev/null
-    of_project network "$project" | xargs -r docker network rm >/dev/null
-    of_project volume "$project" | xargs -r docker volume rm -f >/dev/null
+    # What goes by itself meanwhile is no mistake.
+    of_project container "$project" | xargs -r docker rm -fv >/dev/null 2>&1 || true
+    of_project network "$project" | xargs -r docker network rm >/dev/null 2>&1 || true
+    of_project volume "$project" | xargs -r docker volume rm -f >/dev/null 2>&1 || true
 }
 
 finish() {
