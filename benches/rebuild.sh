@@ -2,7 +2,7 @@
 # How long the binary takes to be built again in profile `fast` after a one-line edit in `plan`. Prints seconds.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-edited=crates/plan/src/deploy.rs
+edited=crates/plan/src/rollout.rs
 kept=$(mktemp)
 cp -p "$edited" "$kept"
 trap 'cp "$kept" "$edited"; rm -f "$kept"' EXIT
