@@ -148,16 +148,6 @@ pub(crate) fn password_in_dsn(text: &str) -> Option<&str> {
     Some(password).filter(|password| !password.is_empty())
 }
 
-/// True when others wait for a service until it has ended.
-pub(crate) fn runs_once(shape: &Shape, name: &ServiceName) -> bool {
-    shape.services.values().any(|other| {
-        other
-            .depends_on
-            .get(name)
-            .is_some_and(|on| on.condition == stack::Condition::ServiceCompletedSuccessfully)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

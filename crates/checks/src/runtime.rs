@@ -187,7 +187,7 @@ fn no_healthcheck(input: &Input<'_>) -> Vec<Seen> {
             let disabled = service.healthcheck.as_ref().is_none_or(|check| {
                 check.test.first().and_then(stack::Text::as_literal).is_none_or(|word| word == "NONE")
             });
-            service.probes.is_empty() && disabled && !known::runs_once(shape, name)
+            service.probes.is_empty() && disabled && !shape.runs_once(name)
         })
         .map(|(name, _)| Seen::in_service(name, "", format!("nothing tells whether `{name}` works"), "none"))
         .collect()
@@ -213,7 +213,7 @@ fn depends_on_not_healthy(input: &Input<'_>) -> Vec<Seen> {
 
 fn endless_restart(input: &Input<'_>) -> Vec<Seen> {
     let shape = input.shape;
-    let once = input.services().filter(|(name, _)| known::runs_once(shape, name));
+    let once = input.services().filter(|(name, _)| shape.runs_once(name));
     let endless = once.filter(|(_, service)| {
         matches!(service.restart, Restart::Always | Restart::UnlessStopped | Restart::OnFailure(None))
     });

@@ -16,7 +16,7 @@
 
 use std::collections::BTreeSet;
 
-use stack::{Condition, EngineKind, MountSource, Probe, ProbeRole, PullPolicy, ServiceName, Shape};
+use stack::{EngineKind, MountSource, Probe, ProbeRole, PullPolicy, ServiceName, Shape};
 
 use crate::{
     Action, Container, Effect, Facts, KeyStep, Phase,
@@ -172,7 +172,7 @@ impl Placing<'_> {
             Some(Phase::Created | Phase::Exited { .. } | Phase::Dead) => false,
             Some(Phase::Running { .. } | Phase::Restarting | Phase::Paused) => true,
             // A run that got stuck had stopped it and set it aside.
-            None => !self.runs_once(&ServiceName::from(service)),
+            None => !self.shape.runs_once(&ServiceName::from(service)),
         }
     }
 
@@ -191,7 +191,7 @@ impl Placing<'_> {
         for (kind, action) in self.unsealing(service, &container.name) {
             steps.add(kind, service.as_str(), action, &["a key store starts sealed".to_owned()]);
         }
-        if self.runs_once(service) {
+        if self.shape.runs_once(service) {
             let action = Action::AwaitExit { container: container.name.clone(), deadline };
             steps.add("wait", service.as_str(), action, because);
         } else {
@@ -220,23 +220,13 @@ impl Placing<'_> {
         vec![("api", keys(KeyStep::AwaitApi { deadline })), ("unseal", keys(KeyStep::Unseal))]
     }
 
-    /// True for a service that others wait for until it has ended.
-    pub(crate) fn runs_once(&self, service: &ServiceName) -> bool {
-        self.shape.services.values().any(|other| {
-            other
-                .depends_on
-                .get(service)
-                .is_some_and(|on| on.condition == Condition::ServiceCompletedSuccessfully)
-        })
-    }
-
     /// The watch over a whole release: all its services that keep running.
     pub(crate) fn watch(&self, steps: &mut Steps) {
         let subjects: Vec<_> = self
             .shape
             .services
             .iter()
-            .filter(|(name, _)| !self.runs_once(name))
+            .filter(|(name, _)| !self.shape.runs_once(name))
             .map(|(name, service)| {
                 (name.clone(), self.shape.container_name(name), gate_probes(&service.probes))
             })

@@ -72,7 +72,7 @@ pub(crate) fn compare(placing: &Placing<'_>) -> Gap {
 /// A container that stays: started where it stands still, unsealed where it is a sealed key store.
 fn keep(placing: &Placing<'_>, gap: &mut Gap, wanted: crate::Container, seen: &ContainerSeen) {
     let service = wanted.service.clone();
-    let ended_well = matches!(seen.phase, Phase::Exited { code: 0 }) && placing.runs_once(&service);
+    let ended_well = matches!(seen.phase, Phase::Exited { code: 0 }) && placing.shape.runs_once(&service);
     match seen.phase {
         Phase::Running { .. } | Phase::Restarting => {
             // One that runs and does not answer has just started, sealed: it is waited for, never passed over.

@@ -68,9 +68,7 @@ pub fn questions(shape: &Shape, facts: &Facts) -> Questions {
     for (name, service) in &shape.services {
         let container = shape.container_name(name);
         let ended = facts.containers.iter().any(|seen| {
-            seen.name == container
-                && matches!(seen.phase, Phase::Exited { code: 0 })
-                && runs_once(shape, name)
+            seen.name == container && matches!(seen.phase, Phase::Exited { code: 0 }) && shape.runs_once(name)
         });
         if !ended {
             asked.must_answer.push(MustAnswer {
@@ -101,11 +99,6 @@ pub fn questions(shape: &Shape, facts: &Facts) -> Questions {
         }
     }
     asked
-}
-
-fn runs_once(shape: &Shape, service: &ServiceName) -> bool {
-    let once = stack::Condition::ServiceCompletedSuccessfully;
-    shape.services.values().any(|other| other.depends_on.get(service).is_some_and(|on| on.condition == once))
 }
 
 /// Ports a service is known to listen on.

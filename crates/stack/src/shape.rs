@@ -615,6 +615,14 @@ impl Shape {
         declared.unwrap_or_else(|| format!("{}-{service}-1", self.stack))
     }
 
+    /// True for a service that others wait for until it has ended.
+    pub fn runs_once(&self, service: &ServiceName) -> bool {
+        let once = Condition::ServiceCompletedSuccessfully;
+        self.services
+            .values()
+            .any(|other| other.depends_on.get(service).is_some_and(|on| on.condition == once))
+    }
+
     /// The key store of the stack, when it declares one.
     pub fn key_store(&self) -> Option<(&ServiceName, &Transit)> {
         self.states.iter().find_map(|(service, state)| match &state.kind {
