@@ -51,6 +51,8 @@ make_canaries() {
     mkdir -m 700 "$W/canaries"
     for name in given secrets-file env-file dot-env; do fresh $name; done
     grep ^AGE-SECRET-KEY- "$keys/identity" >"$W/canaries/identity"
+    # As a key of random bytes may be: no line of it is long enough to be told from chance.
+    printf 'never\nused\0by-%s\n&%s' "$RANDOM" "$RANDOM$RANDOM" >"$W/canaries/bytes"
 }
 
 # The example with each path that it has not got by itself.

@@ -42,7 +42,7 @@ def main():
 def pieces(value):
     """The value, and what of it survives any quoting: its longest run of letters and digits, its bytes."""
     found = [value]
-    run = max(re.findall(rb"[A-Za-z0-9]+", value), key=len)
+    run = max(re.findall(rb"[A-Za-z0-9]+", value), key=len, default=b"")
     if len(run) >= TELLING:
         found.append(run)
     if re.fullmatch(rb"[0-9a-f]{32,}", value):
@@ -123,11 +123,17 @@ def found(values, roots):
     known = {}
     for name, value in values.items():
         for form, needle in needles(value):
-            # Patterns are given one a line.
-            if len(needle) >= TELLING and b"\n" not in needle and b"\0" not in needle:
+            if len(needle) >= TELLING:
                 known.setdefault(needle, (name, form))
-    for path, text in grep(["-F"], b"\n".join(known), roots):
+    # Patterns are given one a line; what a key of random bytes may hold is looked for here.
+    awkward = [needle for needle in known if b"\n" in needle or b"\0" in needle]
+    for path, text in grep(["-F"], b"\n".join(needle for needle in known if needle not in awkward), roots):
         yield *known[text], path
+    for path in regular_files(roots) if awkward else []:
+        content = read(path)
+        for needle in awkward:
+            if needle in content:
+                yield *known[needle], path
     for name, shape in SHAPES.items():
         for path, _ in grep(["-E"], shape, roots):
             yield name, "raw", path
@@ -137,6 +143,14 @@ def found(values, roots):
                 for needle, (name, form) in known.items():
                     if needle in entry.encode():
                         yield name, form + " in its name", os.path.join(parent, entry)
+
+
+def regular_files(roots):
+    for root in roots:
+        for parent, _, files in os.walk(root):
+            for path in (os.path.join(parent, file) for file in files):
+                if os.path.isfile(path) and not os.path.islink(path):
+                    yield path
 
 
 def grep(how, patterns, roots):
