@@ -78,7 +78,7 @@ fn volume_not_backed_up(input: &Input<'_>) -> Vec<Seen> {
 fn writers<'a>(input: &Input<'a>, volume: &VolumeKey) -> impl Iterator<Item = &'a ServiceName> {
     input.services().filter_map(move |(name, service)| {
         let writes = service.mounts.iter().any(|mount| {
-            matches!(&mount.source, MountSource::Volume { volume: mounted } if mounted == volume)
+            matches!(&mount.source, MountSource::Volume { volume: mounted, .. } if mounted == volume)
                 && !mount.read_only
         });
         writes.then_some(name)

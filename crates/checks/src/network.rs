@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use stack::{NetworkKey, Port, Service, ServiceName};
+use stack::{Namespace, NetworkKey, Port, Service, ServiceName};
 
 use crate::{
     check::{Check, Level, Mode, Reach},
@@ -162,7 +162,8 @@ fn says(port: &Port) -> String {
 }
 
 fn host_network(input: &Input<'_>) -> Vec<Seen> {
-    let on_host = input.services().filter(|(_, service)| service.network_mode.as_deref() == Some("host"));
+    let on_host =
+        input.services().filter(|(_, service)| service.network_mode.as_ref().is_some_and(Namespace::is_host));
     on_host
         .map(|(name, _)| {
             Seen::in_service(

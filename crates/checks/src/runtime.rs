@@ -227,7 +227,7 @@ fn endless_restart(input: &Input<'_>) -> Vec<Seen> {
 
 fn no_memory_limit(input: &Input<'_>) -> Vec<Seen> {
     each(input, "", |service| {
-        service.memory_bytes.is_none().then(|| "may take all memory of the host".to_owned())
+        service.resources.memory_bytes.is_none().then(|| "may take all memory of the host".to_owned())
     })
 }
 

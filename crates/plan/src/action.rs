@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use stack::{
-    ContentId, FileSource, Probe, SecretKind, SecretName, Service, ServiceName, Shape, StackName, State,
-    Transit,
+    BindOptions, ContentId, FileSource, Ipam, Probe, SecretKind, SecretName, Service, ServiceName, Shape,
+    StackName, State, Transit,
 };
 
 use crate::set::SetId;
@@ -266,6 +266,12 @@ pub enum ResolvedMount {
         target: String,
         /// Read-only.
         read_only: bool,
+        /// A new volume stays empty.
+        #[serde(default)]
+        nocopy: bool,
+        /// The directory of it that is mounted.
+        #[serde(default)]
+        subpath: Option<String>,
     },
     /// An anonymous volume.
     Anonymous {
@@ -280,6 +286,9 @@ pub enum ResolvedMount {
         target: String,
         /// Read-only.
         read_only: bool,
+        /// What is said of it besides.
+        #[serde(default)]
+        options: BindOptions,
     },
     /// Content kept by the release: mounted from there, so that an old release brings its own back.
     Kept {
@@ -299,6 +308,22 @@ pub enum ResolvedMount {
         /// Mode bits.
         mode: Option<u32>,
     },
+    /// The files of an image.
+    Image {
+        /// Its reference.
+        image: String,
+        /// Path inside.
+        target: String,
+        /// The directory of it that is mounted.
+        subpath: Option<String>,
+    },
+}
+
+impl ResolvedMount {
+    /// A named volume, mounted whole.
+    pub fn volume(name: impl Into<String>, target: impl Into<String>, read_only: bool) -> Self {
+        Self::Volume { name: name.into(), target: target.into(), read_only, nocopy: false, subpath: None }
+    }
 }
 
 /// A file copied into a container before it starts.
@@ -319,7 +344,7 @@ pub struct Delivered {
 }
 
 /// A network to make.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct NetworkSpec {
     /// Engine name.
     pub name: String,
@@ -329,8 +354,14 @@ pub struct NetworkSpec {
     pub driver: Option<String>,
     /// Driver options.
     pub driver_opts: BTreeMap<String, String>,
-    /// Subnets.
-    pub subnets: Vec<String>,
+    /// Containers outside of any stack may join it.
+    pub attachable: bool,
+    /// IPv4 in it; `None`: the engine decides.
+    pub enable_ipv4: Option<bool>,
+    /// IPv6 in it; `None`: the engine decides.
+    pub enable_ipv6: Option<bool>,
+    /// Where its addresses come from.
+    pub ipam: Ipam,
     /// Labels.
     pub labels: BTreeMap<String, String>,
 }

@@ -59,7 +59,10 @@ pub fn network(shape: &Shape, key: &NetworkKey) -> NetworkSpec {
         internal: network.internal,
         driver: network.driver.clone(),
         driver_opts: network.driver_opts.clone(),
-        subnets: network.subnets.clone(),
+        attachable: network.attachable,
+        enable_ipv4: network.enable_ipv4,
+        enable_ipv6: network.enable_ipv6,
+        ipam: network.ipam.clone(),
         labels,
     }
 }
@@ -93,18 +96,25 @@ fn mounts_of(shape: &Shape, settings: &Service) -> Vec<ResolvedMount> {
         let target = mount.target.clone();
         let read_only = mount.read_only;
         match &mount.source {
-            MountSource::Volume { volume } => {
-                ResolvedMount::Volume { name: shape.volume_name(volume), target, read_only }
-            }
+            MountSource::Volume { volume, nocopy, subpath } => ResolvedMount::Volume {
+                name: shape.volume_name(volume),
+                target,
+                read_only,
+                nocopy: *nocopy,
+                subpath: subpath.clone(),
+            },
             MountSource::Anonymous => ResolvedMount::Anonymous { target },
-            MountSource::Bind { path, content: Some(content) } => {
+            MountSource::Bind { path, content: Some(content), .. } => {
                 ResolvedMount::Kept { content: content.clone(), source: path.clone(), target }
             }
-            MountSource::Bind { path, content: None } => {
-                ResolvedMount::Bind { source: path.clone(), target, read_only }
+            MountSource::Bind { path, content: None, options } => {
+                ResolvedMount::Bind { source: path.clone(), target, read_only, options: options.clone() }
             }
             MountSource::Tmpfs { size_bytes, mode } => {
                 ResolvedMount::Tmpfs { target, size_bytes: *size_bytes, mode: *mode }
+            }
+            MountSource::Image { image, subpath } => {
+                ResolvedMount::Image { image: image.clone(), target, subpath: subpath.clone() }
             }
         }
     };

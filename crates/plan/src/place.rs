@@ -96,7 +96,7 @@ impl Placing<'_> {
         let mut seen = BTreeSet::new();
         for name in services {
             for mount in &self.shape.services[name].mounts {
-                let MountSource::Volume { volume: key } = &mount.source else { continue };
+                let MountSource::Volume { volume: key, .. } = &mount.source else { continue };
                 let volume = desired::volume(self.shape, key);
                 let known = self.facts.volumes.contains_key(&volume.name) || self.shape.volumes[key].external;
                 if !known && seen.insert(volume.name.clone()) {

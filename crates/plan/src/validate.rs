@@ -103,7 +103,7 @@ pub fn questions(shape: &Shape, facts: &Facts) -> Questions {
 
 /// Ports a service is known to listen on.
 fn ports_of(shape: &Shape, name: &ServiceName, service: &Service) -> BTreeSet<u16> {
-    let mut ports: BTreeSet<u16> = service.expose.iter().copied().collect();
+    let mut ports: BTreeSet<u16> = service.expose.iter().map(|exposed| exposed.port).collect();
     ports.extend(service.ports.iter().map(|port| port.target));
     ports.extend(
         service

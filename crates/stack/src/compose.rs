@@ -17,7 +17,7 @@ use crate::{
     parse,
     reading::Reading,
     service::{self, Around},
-    shape::{MountSource, Network, Service, Volume},
+    shape::{Ipam, IpamPool, MountSource, Network, Service, Volume},
     tree::{Node, Spot, Value},
     variables::Variables,
 };
@@ -187,10 +187,15 @@ fn network(reading: &Reading<'_>, key: &str, node: &Node) -> Network {
         driver: fields.string("driver"),
         driver_opts: fields.pairs("driver_opts"),
         labels: fields.pairs("labels"),
-        subnets: pools
-            .iter()
-            .filter_map(|pool| Fields::of(reading, pool, &keys::POOL).string("subnet"))
-            .collect(),
+        ipam: Ipam {
+            pools: pools
+                .iter()
+                .filter_map(|pool| Fields::of(reading, pool, &keys::POOL).string("subnet"))
+                .map(|subnet| IpamPool { subnet: Some(subnet), ..IpamPool::default() })
+                .collect(),
+            ..Ipam::default()
+        },
+        ..Network::default()
     }
 }
 
@@ -219,7 +224,7 @@ fn volumes(
     let mounts = services.values().flat_map(|service| &service.mounts);
     let used: BTreeSet<&VolumeKey> = mounts
         .filter_map(|mount| match &mount.source {
-            MountSource::Volume { volume } => Some(volume),
+            MountSource::Volume { volume, .. } => Some(volume),
             _ => None,
         })
         .collect();

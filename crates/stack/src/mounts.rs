@@ -10,7 +10,7 @@ use crate::{
     materials::Tree,
     names::VolumeKey,
     reading::{Reading, clean, sha256},
-    shape::{ContentId, Mount, MountSource},
+    shape::{BindOptions, ContentId, Mount, MountSource},
     tree::Node,
     values,
 };
@@ -35,7 +35,9 @@ fn mount(reading: &Reading<'_>, item: &Node) -> Option<Mount> {
     let tmpfs = fields.fields("tmpfs", &keys::MOUNT_TMPFS);
     let source = match fields.string("type").as_deref() {
         Some("volume") => match source {
-            Some(volume) => MountSource::Volume { volume: VolumeKey::new(volume) },
+            Some(volume) => {
+                MountSource::Volume { volume: VolumeKey::new(volume), nocopy: false, subpath: None }
+            }
             None => MountSource::Anonymous,
         },
         Some("bind") => {
@@ -77,9 +79,10 @@ fn mount(reading: &Reading<'_>, item: &Node) -> Option<Mount> {
 /// A path of the host. What a read-only one holds belongs to the service's identity.
 fn bound(reading: &Reading<'_>, item: &Node, source: &str, read_only: bool, create: bool) -> MountSource {
     let path = reading.absolute(source);
+    let options = BindOptions { create_host_path: create, ..BindOptions::default() };
     // A writable path that is missing is made by the engine, as under Compose.
     if of_the_machine(&path) || (!read_only && create) {
-        return MountSource::Bind { path, content: None };
+        return MountSource::Bind { path, content: None, options };
     }
     let content = match reading.find(&path) {
         None | Some(Found::LargeDirectory) => None,
@@ -100,7 +103,7 @@ fn bound(reading: &Reading<'_>, item: &Node, source: &str, read_only: bool, crea
             None
         }
     };
-    MountSource::Bind { path, content }
+    MountSource::Bind { path, content, options }
 }
 
 /// A socket, the whole machine, or what its kernel and engine show as files: reading it would not end, and what it

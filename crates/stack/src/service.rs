@@ -10,7 +10,10 @@ use crate::{
     keys, mounts,
     names::{NetworkKey, ServiceName},
     reading::Reading,
-    shape::{Attachment, Condition, Dependency, Healthcheck, Logging, Port, PullPolicy, Restart, Service},
+    shape::{
+        Attachment, Condition, Dependency, Exposed, Healthcheck, Logging, Namespace, Port, PullPolicy,
+        Resources, Restart, Service,
+    },
     text::Text,
     tree::Node,
     values,
@@ -60,9 +63,12 @@ pub(crate) fn service(reading: &Reading<'_>, around: &Around<'_>, node: &Node) -
         security_opt: security_opt(&fields),
         extra_hosts: extra_hosts(&fields),
         sysctls: fields.pairs("sysctls"),
-        memory_bytes: limits.memory_bytes,
-        cpu_millis: limits.cpu_millis,
-        pids_limit: limits.pids,
+        resources: Resources {
+            memory_bytes: limits.memory_bytes,
+            nano_cpus: limits.cpu_millis.and_then(|millis| i64::try_from(millis * 1_000_000).ok()),
+            pids_limit: limits.pids,
+            ..Resources::default()
+        },
         shm_bytes: fields.bytes("shm_size"),
         stop_signal: fields.string("stop_signal"),
         stop_grace: fields.duration("stop_grace_period"),
@@ -147,14 +153,14 @@ fn pull_policy(fields: &Fields<'_, '_>) -> PullPolicy {
         .unwrap_or_default()
 }
 
-fn network_mode(fields: &Fields<'_, '_>) -> Option<String> {
+fn network_mode(fields: &Fields<'_, '_>) -> Option<Namespace> {
     let later = ["bridge", "service:", "container:"];
     let mode = choice(fields, "network_mode", &[("none", "none"), ("host", "host")], &later)?;
     if let Some(networks) = fields.node("networks") {
         let message = "`network_mode` and `networks` exclude each other";
         fields.reading.say(networks.at, Diagnostic::error("conflict", message).hint("keep one of the two"));
     }
-    Some(mode.to_owned())
+    Some(Namespace::Engine(mode.to_owned()))
 }
 
 fn restart(fields: &Fields<'_, '_>) -> Restart {
@@ -192,18 +198,19 @@ fn port(reading: &Reading<'_>, item: &Node) -> Option<Port> {
     Some(Port {
         host_ip: fields.string("host_ip").filter(|ip| !ip.is_empty()),
         published: published.map(|(low, _)| low).filter(|port| *port > 0),
+        published_until: None,
         target,
         protocol: protocol.to_owned(),
     })
 }
 
-fn exposed(reading: &Reading<'_>, item: &Node) -> Option<u16> {
+fn exposed(reading: &Reading<'_>, item: &Node) -> Option<Exposed> {
     let text = plain(reading, item, "expose")?;
     let port = values::port(text.strip_suffix("/tcp").unwrap_or(&text));
     if port.is_none() {
         wrong(reading, item, "expose", "a port from 1 to 65535");
     }
-    port
+    port.map(|port| Exposed { port, protocol: "tcp".to_owned() })
 }
 
 fn networks(fields: &Fields<'_, '_>) -> BTreeMap<NetworkKey, Attachment> {
@@ -215,6 +222,7 @@ fn networks(fields: &Fields<'_, '_>) -> BTreeMap<NetworkKey, Attachment> {
             let attachment = Attachment {
                 aliases: fields.strings("aliases"),
                 ipv4_address: fields.string("ipv4_address"),
+                ..Attachment::default()
             };
             (NetworkKey::new(name), attachment)
         })

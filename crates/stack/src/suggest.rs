@@ -93,7 +93,7 @@ fn look<'s>(shape: &Shape, name: &'s ServiceName, service: &'s Service, material
         .mounts
         .iter()
         .filter_map(|mount| match &mount.source {
-            MountSource::Volume { volume } => Some(volume.to_string()),
+            MountSource::Volume { volume, .. } => Some(volume.to_string()),
             _ => None,
         })
         .collect();

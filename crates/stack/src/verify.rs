@@ -85,7 +85,7 @@ fn dependencies(reading: &Reading<'_>, file: &Node, compose: &Compose, name: &Se
 
 fn volumes(reading: &Reading<'_>, file: &Node, compose: &Compose, name: &ServiceName, service: &Service) {
     let used = |source: &MountSource| match source {
-        MountSource::Volume { volume } => Some(volume.clone()),
+        MountSource::Volume { volume, .. } => Some(volume.clone()),
         _ => None,
     };
     for volume in service.mounts.iter().filter_map(|mount| used(&mount.source)) {

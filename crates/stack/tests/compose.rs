@@ -47,7 +47,7 @@ fn a_web_application_with_postgres_becomes_a_shape() {
 
     let web = &shape.services[&ServiceName::from("web")];
     assert_eq!(web.image, "ghcr.io/example/blog:1.4");
-    let port = Port { host_ip: None, published: Some(8080), target: 80, protocol: "tcp".into() };
+    let port = Port::tcp(Some(8080), 80);
     assert_eq!(web.ports, [port]);
     assert_eq!(web.restart, Restart::UnlessStopped);
     assert_eq!(web.depends_on[&"db".into()].condition, Condition::ServiceHealthy);
@@ -57,7 +57,7 @@ fn a_web_application_with_postgres_becomes_a_shape() {
     let Part::Held { variable, id } = &url.0[1] else { panic!("the password is not held: {url:?}") };
     assert_eq!((variable.as_str(), id.0.len()), ("DB_PASSWORD", 32));
     assert_eq!(loaded.materials.held[id], "open sesame");
-    let MountSource::Bind { path, content } = &web.mounts[0].source else { panic!("no bind") };
+    let MountSource::Bind { path, content, .. } = &web.mounts[0].source else { panic!("no bind") };
     assert_eq!(path, "/srv/app/nginx.conf");
     assert!(loaded.materials.trees.contains_key(content.as_ref().unwrap()));
 
@@ -144,7 +144,7 @@ fn an_overlay_replaces_appends_resets_and_overrides() {
     assert_eq!(environment, ["B=3", "C=4"]);
     assert_eq!(web.cap_add, ["Y"]);
     assert!(web.logging.unwrap().options.is_empty());
-    assert_eq!((web.mounts.len(), &web.mounts[0].source), (1, &MountSource::Volume { volume: "two".into() }));
+    assert_eq!((web.mounts.len(), &web.mounts[0].source), (1, &MountSource::volume("two")));
 }
 
 #[test]
@@ -293,7 +293,9 @@ fn a_changed_file_changes_the_identity_of_what_mounts_it() {
 fn what_the_kernel_shows_as_files_is_never_read() {
     for path in ["/proc", "/sys/fs/cgroup", "/", "/var/run/docker.sock", "/run/x"] {
         let mounts = web(&format!("volumes: ['{path}:/x:ro']")).service("web").mounts;
-        assert_eq!(mounts[0].source, MountSource::Bind { path: path.to_owned(), content: None });
+        assert!(
+            matches!(&mounts[0].source, MountSource::Bind { path: found, content: None, .. } if found == path)
+        );
     }
     assert!(web("volumes: ['/process:/x:ro']").said().starts_with("error[missing-file]"));
 }
@@ -327,7 +329,9 @@ fn a_file_may_use_the_name_of_its_project() {
     )
     .service("web");
     assert_eq!(web.container_name.unwrap(), "blog_web");
-    assert_eq!(web.mounts[0].source, MountSource::Bind { path: "/srv/app/d".into(), content: None });
+    assert!(
+        matches!(&web.mounts[0].source, MountSource::Bind { path, content: None, .. } if path == "/srv/app/d")
+    );
     assert_eq!(web.mounts[0].target, "/d");
 }
 

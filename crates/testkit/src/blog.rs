@@ -31,7 +31,7 @@ pub fn blog(version: u32) -> Shape {
         tls: false,
     };
     let mut web = Service { image: app.clone(), probes: vec![probe(ready)], ..Service::default() };
-    web.ports = vec![Port { host_ip: None, published: Some(8080), target: 80, protocol: "tcp".to_owned() }];
+    web.ports = vec![Port::tcp(Some(8080), 80)];
     web.networks = on(&["data", "edge"]);
     web.depends_on =
         [after("db", Condition::ServiceHealthy), after("migrate", Condition::ServiceCompletedSuccessfully)]
@@ -91,7 +91,7 @@ fn transit() -> Transit {
 }
 
 fn store(image: &str, volume: &str) -> Service {
-    let source = MountSource::Volume { volume: VolumeKey::from(volume) };
+    let source = MountSource::volume(volume);
     let mounts = vec![Mount { target: "/data".to_owned(), source, read_only: false }];
     let probes = vec![probe(ProbeKind::Tcp)];
     Service { image: image.to_owned(), mounts, networks: on(&["data"]), probes, ..Service::default() }

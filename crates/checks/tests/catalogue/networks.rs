@@ -51,8 +51,10 @@ fn a_port_on_every_address_is_found_where_nothing_is_declared() {
 
 #[test]
 fn the_hosts_own_network_is_found() {
-    let red = stack().service("web", "web:1", |web| web.network_mode = Some("host".to_owned()));
-    let green = stack().service("web", "web:1", |web| web.network_mode = Some("none".to_owned()));
+    let red = stack()
+        .service("web", "web:1", |web| web.network_mode = Some(stack::Namespace::Engine("host".to_owned())));
+    let green = stack()
+        .service("web", "web:1", |web| web.network_mode = Some(stack::Namespace::Engine("none".to_owned())));
     red_green("host-network", &red, "`web` runs in the host's own network", &green);
 }
 

@@ -91,6 +91,6 @@ fn a_one_shot_that_is_restarted_for_ever_is_found() {
 #[test]
 fn a_service_without_a_memory_limit_is_worth_a_note() {
     let red = stack().service("web", "web:1", |_| {});
-    let green = stack().service("web", "web:1", |web| web.memory_bytes = Some(512 << 20));
+    let green = stack().service("web", "web:1", |web| web.resources.memory_bytes = Some(512 << 20));
     red_green("no-memory-limit", &red, "`web` may take all memory of the host", &green);
 }

@@ -55,7 +55,7 @@ impl Stack {
             self.shape.networks.entry(network.clone()).or_default();
         }
         for mount in &service.mounts {
-            if let MountSource::Volume { volume } = &mount.source {
+            if let MountSource::Volume { volume, .. } = &mount.source {
                 self.shape.volumes.insert(volume.clone(), Volume::default());
             }
         }
@@ -141,12 +141,7 @@ pub(crate) fn publish(service: &mut Service, port: &str) {
     parts.reverse();
     let host_ip = (parts.len() == 3).then(|| parts.remove(0).to_owned());
     let number = |text: &str| text.parse().expect("a port number");
-    service.ports.push(Port {
-        host_ip,
-        published: Some(number(parts[0])),
-        target: number(parts[1]),
-        protocol: "tcp".to_owned(),
-    });
+    service.ports.push(Port { host_ip, ..Port::tcp(Some(number(parts[0])), number(parts[1])) });
 }
 
 /// Joins networks.
@@ -164,13 +159,13 @@ pub(crate) fn after(service: &mut Service, other: &str, condition: Condition) {
 
 /// Mounts a named volume.
 pub(crate) fn volume(service: &mut Service, volume: &str, target: &str) {
-    let source = MountSource::Volume { volume: VolumeKey::from(volume) };
+    let source = MountSource::volume(volume);
     service.mounts.push(Mount { target: target.to_owned(), source, read_only: false });
 }
 
 /// Mounts a path of the host.
 pub(crate) fn bind(service: &mut Service, path: &str, read_only: bool) {
-    let source = MountSource::Bind { path: path.to_owned(), content: None };
+    let source = MountSource::bind(path);
     service.mounts.push(Mount { target: path.to_owned(), source, read_only });
 }
 

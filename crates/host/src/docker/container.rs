@@ -4,11 +4,11 @@ use std::{collections::HashMap, time::Duration};
 
 use bollard::models::{
     ContainerCreateBody, EndpointIpamConfig, EndpointSettings, HealthConfig, HostConfig, HostConfigLogConfig,
-    Mount, MountTmpfsOptions, MountType, NetworkingConfig, PortBinding, PortMap,
+    Mount, MountImageOptions, MountTmpfsOptions, MountType, NetworkingConfig, PortBinding, PortMap,
 };
 use plan::{Container, ResolvedMount};
 use secrets::Secret;
-use stack::{Attachment, Healthcheck, Port, Service, ServiceName, Text};
+use stack::{Attachment, Healthcheck, Namespace, Port, Service, ServiceName, Text};
 
 use super::{
     effects::map,
@@ -70,8 +70,11 @@ pub(super) fn body(
     let command = settings.command.as_deref().map(|texts| resolver.texts(texts)).transpose()?;
     let entrypoint = settings.entrypoint.as_deref().map(|texts| resolver.texts(texts)).transpose()?;
     let healthcheck = settings.healthcheck.as_ref().map(|check| health(check, resolver)).transpose()?;
-    let exposed =
-        settings.expose.iter().map(|port| format!("{port}/tcp")).chain(settings.ports.iter().map(inside));
+    let exposed = settings
+        .expose
+        .iter()
+        .map(|port| format!("{}/{}", port.port, port.protocol))
+        .chain(settings.ports.iter().map(inside));
     let first = spec.networks.first_key_value();
     let endpoints = first.map(|(name, attachment)| (name.clone(), endpoint(&spec.service, attachment)));
     Ok(ContainerCreateBody {
@@ -112,7 +115,11 @@ pub(super) fn endpoint(service: &ServiceName, attachment: &Attachment) -> Endpoi
 fn host_config(spec: &Container, resolver: &Resolver<'_>) -> Result<HostConfig, EngineError> {
     let settings = &spec.settings;
     let first = spec.networks.keys().next().cloned();
-    let mode = first.or_else(|| settings.network_mode.clone()).unwrap_or_else(|| "none".to_owned());
+    let shared = settings.network_mode.as_ref().map(|mode| match mode {
+        Namespace::Engine(mode) => mode.clone(),
+        Namespace::Service(service) => format!("container:{}-{service}-1", spec.stack),
+    });
+    let mode = first.or(shared).unwrap_or_else(|| "none".to_owned());
     let mut binds = Vec::new();
     let mut mounts = Vec::new();
     for mount in &spec.mounts {
@@ -128,9 +135,9 @@ fn host_config(spec: &Container, resolver: &Resolver<'_>) -> Result<HostConfig, 
         port_bindings: Some(port_bindings(&settings.ports)),
         binds: Some(binds),
         mounts: Some(mounts),
-        memory: settings.memory_bytes.map(clamped),
-        nano_cpus: settings.cpu_millis.map(|millis| clamped(millis.saturating_mul(1_000_000))),
-        pids_limit: settings.pids_limit,
+        memory: settings.resources.memory_bytes.map(clamped),
+        nano_cpus: settings.resources.nano_cpus,
+        pids_limit: settings.resources.pids_limit,
         shm_size: settings.shm_bytes.map(clamped),
         init: settings.init,
         readonly_rootfs: Some(settings.read_only),
@@ -217,7 +224,7 @@ fn port_bindings(ports: &[Port]) -> PortMap {
 /// A read-only one that is missing is a mistake, and the other form says so.
 fn writable_bind(mount: &ResolvedMount) -> Option<String> {
     match mount {
-        ResolvedMount::Bind { source, target, read_only: false } if !source.contains(':') => {
+        ResolvedMount::Bind { source, target, read_only: false, .. } if !source.contains(':') => {
             Some(format!("{source}:{target}"))
         }
         _ => None,
@@ -233,11 +240,11 @@ fn engine_mount(mount: &ResolvedMount, resolver: &Resolver<'_>) -> Result<Mount,
         ..Default::default()
     };
     Ok(match mount {
-        ResolvedMount::Volume { name, target, read_only } => {
+        ResolvedMount::Volume { name, target, read_only, .. } => {
             made(MountType::VOLUME, Some(name.clone()), target, *read_only)
         }
         ResolvedMount::Anonymous { target } => anonymous(target.clone()),
-        ResolvedMount::Bind { source, target, read_only } => {
+        ResolvedMount::Bind { source, target, read_only, .. } => {
             made(MountType::BIND, Some(source.clone()), target, *read_only)
         }
         ResolvedMount::Kept { content, target, .. } => {
@@ -251,6 +258,10 @@ fn engine_mount(mount: &ResolvedMount, resolver: &Resolver<'_>) -> Result<Mount,
                 options: None,
             }),
             ..made(MountType::TMPFS, None, target, false)
+        },
+        ResolvedMount::Image { image, target, subpath } => Mount {
+            image_options: Some(MountImageOptions { subpath: subpath.clone() }),
+            ..made(MountType::IMAGE, Some(image.clone()), target, false)
         },
     })
 }

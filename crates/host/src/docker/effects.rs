@@ -45,10 +45,8 @@ impl Docker {
             same_network(spec, &network, &doing)?;
             return Ok(Output::Unchanged);
         }
-        let subnets = spec
-            .subnets
-            .iter()
-            .map(|subnet| IpamConfig { subnet: Some(subnet.clone()), ..Default::default() });
+        let pool = |pool: &stack::IpamPool| IpamConfig { subnet: pool.subnet.clone(), ..Default::default() };
+        let subnets = spec.ipam.pools.iter().map(pool);
         let subnets: Vec<IpamConfig> = subnets.collect();
         let request = NetworkCreateRequest {
             name: spec.name.clone(),

@@ -100,7 +100,8 @@ fn target(mount: &ResolvedMount) -> &str {
         | ResolvedMount::Anonymous { target }
         | ResolvedMount::Bind { target, .. }
         | ResolvedMount::Kept { target, .. }
-        | ResolvedMount::Tmpfs { target, .. } => target,
+        | ResolvedMount::Tmpfs { target, .. }
+        | ResolvedMount::Image { target, .. } => target,
     }
 }
 
@@ -160,7 +161,7 @@ mod tests {
     }
 
     fn volume(target: &str, read_only: bool) -> ResolvedMount {
-        ResolvedMount::Volume { name: "data".into(), target: target.into(), read_only }
+        ResolvedMount::volume("data", target, read_only)
     }
 
     #[test]

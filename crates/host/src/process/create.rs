@@ -207,10 +207,9 @@ impl Making<'_> {
 
     /// The directory of a volume that the service mounts, by its key or by the engine's name.
     fn volume(&self, name: &str) -> Result<Option<PathBuf>, EngineError> {
-        let keyed =
-            self.container.settings.mounts.iter().find(
-                |mount| matches!(&mount.source, MountSource::Volume { volume } if volume.as_str() == name),
-            );
+        let keyed = self.container.settings.mounts.iter().find(
+            |mount| matches!(&mount.source, MountSource::Volume { volume, .. } if volume.as_str() == name),
+        );
         let wanted = self.container.mounts.iter().find_map(|mount| match mount {
             ResolvedMount::Volume { name: known, target, .. }
                 if known == name || keyed.is_some_and(|keyed| keyed.target == *target) =>
@@ -248,7 +247,8 @@ impl Making<'_> {
             | ResolvedMount::Anonymous { target }
             | ResolvedMount::Bind { target, .. }
             | ResolvedMount::Kept { target, .. }
-            | ResolvedMount::Tmpfs { target, .. } => target.clone(),
+            | ResolvedMount::Tmpfs { target, .. }
+            | ResolvedMount::Image { target, .. } => target.clone(),
         };
         let Some(mount) = self.container.mounts.iter().find(|mount| at(mount) == target) else {
             return Ok(None);
@@ -260,6 +260,11 @@ impl Making<'_> {
                 .contents
                 .kept(content)
                 .map_err(|error| EngineError::new(Trouble::NotFound, self.doing).because(error))?,
+            ResolvedMount::Image { image, .. } => {
+                return Err(
+                    self.refuse(format!("image `{image}` cannot be mounted: there are no images here"))
+                );
+            }
             ResolvedMount::Anonymous { .. } | ResolvedMount::Tmpfs { .. } => {
                 let dir = self.dir.join("anonymous").join(target.trim_matches('/').replace('/', "-"));
                 make_dir(&dir, Readers::Owner).map_err(fail(self.doing))?;

@@ -111,7 +111,7 @@ async fn references_are_filled_in_and_kept_content_is_mounted_read_only() {
     app.settings.extra_hosts = vec!["elsewhere=192.0.2.7".into()];
     app.settings.hostname = Some("boat".into());
     app.settings.working_dir = Some("/kept".into());
-    app.settings.memory_bytes = Some(64 << 20);
+    app.settings.resources.memory_bytes = Some(64 << 20);
     app.settings.cap_drop = vec!["ALL".into()];
     app.mounts = vec![ResolvedMount::Kept {
         content: ContentId(kept.path().to_string_lossy().into_owned()),

@@ -21,11 +21,9 @@ async fn a_service_lives_its_whole_life_and_every_effect_can_be_done_twice() {
 
     let mut app = stack.container("app", "trap 'exit 0' TERM; while :; do sleep 0.1; done");
     app.networks = joined(&[&front.name, &back.name]);
-    app.mounts =
-        vec![ResolvedMount::Volume { name: data.name.clone(), target: "/data".into(), read_only: false }];
+    app.mounts = vec![ResolvedMount::volume(&data.name, "/data", false)];
     app.settings.restart = Restart::UnlessStopped;
-    app.settings.ports =
-        vec![Port { host_ip: Some("127.0.0.1".into()), published: None, target: 80, protocol: "tcp".into() }];
+    app.settings.ports = vec![Port { host_ip: Some("127.0.0.1".into()), ..Port::tcp(None, 80) }];
     stack.apply_twice(&create(&app)).await;
     assert_eq!(stack.seen(&app.name).await.unwrap().phase, Phase::Created);
 

@@ -52,10 +52,8 @@ impl Stack {
         NetworkSpec {
             name: format!("{}_{key}", self.project),
             internal,
-            driver: None,
-            driver_opts: BTreeMap::new(),
-            subnets: Vec::new(),
             labels: self.labels(),
+            ..NetworkSpec::default()
         }
     }
 
@@ -166,7 +164,7 @@ pub(crate) fn create(container: &Container) -> Effect {
 }
 
 pub(crate) fn joined(names: &[&str]) -> BTreeMap<String, Attachment> {
-    let attachment = Attachment { aliases: vec!["other-name".into()], ipv4_address: None };
+    let attachment = Attachment { aliases: vec!["other-name".into()], ..Attachment::default() };
     names.iter().map(|name| ((*name).to_owned(), attachment.clone())).collect()
 }
 

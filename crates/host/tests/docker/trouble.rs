@@ -67,12 +67,7 @@ async fn a_host_port_that_is_held_is_a_conflict_that_names_port_and_holder() {
     let (own, network) = (stack.network("n", false), other.network("n", false));
     other.apply(&Effect::EnsureNetwork { network: network.clone() }).await.unwrap();
     stack.apply(&Effect::EnsureNetwork { network: own.clone() }).await.unwrap();
-    let publish = |port| Port {
-        host_ip: Some("127.0.0.1".into()),
-        published: port,
-        target: 80,
-        protocol: "tcp".into(),
-    };
+    let publish = |port| Port { host_ip: Some("127.0.0.1".into()), ..Port::tcp(port, 80) };
     let mut theirs = other.container("web", "sleep 60");
     theirs.settings.ports = vec![publish(None)];
     theirs.networks = crate::support::joined(&[&network.name]);

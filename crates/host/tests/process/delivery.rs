@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs};
 
 use host::{Arg, Engine, SideJob, Trouble};
 use plan::{Delivered, Effect, ResolvedMount};
-use stack::{ContentId, FileSource, Mount, MountSource, Part, SecretName, Text, VolumeKey};
+use stack::{ContentId, FileSource, Mount, MountSource, Part, SecretName, Text};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::stack_in_a_directory::{Stack, finish, shell, volume};
@@ -129,11 +129,11 @@ async fn volumes_kept_content_and_anonymous_volumes_are_directories_the_service_
     let mut db = shell("db", "");
     db.settings.mounts.push(Mount {
         target: "/data".to_owned(),
-        source: MountSource::Volume { volume: VolumeKey::from("dbdata") },
+        source: MountSource::volume("dbdata"),
         read_only: false,
     });
     let target = "/data".to_owned();
-    db.mounts.push(ResolvedMount::Volume { name: "custom-name".to_owned(), target, read_only: false });
+    db.mounts.push(ResolvedMount::volume("custom-name", target, false));
     let (content, target) = (ContentId("c0ffee".to_owned()), "/etc/db.conf".to_owned());
     db.mounts.push(ResolvedMount::Kept { content, source: "./db.conf".to_owned(), target });
     db.mounts.push(ResolvedMount::Anonymous { target: "/var/tmp".to_owned() });

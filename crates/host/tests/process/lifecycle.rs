@@ -74,7 +74,7 @@ async fn networks_and_volumes_come_and_go_and_a_mounted_volume_stays() {
     assert_eq!(stack.apply(Effect::EnsureNetwork { network: net }).await, Output::Unchanged);
     let mut db = shell("db", "exec sleep 600");
     let target = "/data".to_owned();
-    db.mounts.push(plan::ResolvedMount::Volume { name: "blog_data".to_owned(), target, read_only: false });
+    db.mounts.push(plan::ResolvedMount::volume("blog_data", target, false));
     stack.create(&db).await;
 
     let remove = Effect::RemoveVolume { name: "blog_data".to_owned() };

@@ -236,10 +236,8 @@ pub(crate) fn network(name: &str) -> NetworkSpec {
     NetworkSpec {
         name: name.to_owned(),
         internal: true,
-        driver: None,
-        driver_opts: BTreeMap::new(),
-        subnets: Vec::new(),
         labels: BTreeMap::from([(PROJECT_LABEL.to_owned(), "blog".to_owned())]),
+        ..NetworkSpec::default()
     }
 }
 

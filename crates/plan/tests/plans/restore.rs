@@ -1,6 +1,7 @@
 //! A set brought back: keys, canaries, data, application.
 
 use plan::{Action, Container, Effect, Plan, ResolvedMount};
+use stack::Namespace;
 
 use crate::{check, world::World};
 
@@ -215,7 +216,10 @@ fn touched(plan: &Plan) -> Vec<String> {
             _ => None,
         });
         let ports = container.settings.ports.iter().map(|port| format!("port {:?}", port.published));
-        let mode = container.settings.network_mode.iter().filter(|mode| *mode != "none").cloned();
+        let mode = container.settings.network_mode.iter().filter_map(|mode| match mode {
+            Namespace::Engine(mode) if mode != "none" => Some(mode.clone()),
+            _ => None,
+        });
         let addresses = container.networks.values().filter_map(|on| on.ipv4_address.clone());
         let networks = container.networks.keys().cloned();
         let name = [container.name.clone()];
@@ -228,7 +232,8 @@ fn touched(plan: &Plan) -> Vec<String> {
                 vec![format!("{} with a way out", network.name)]
             }
             Effect::EnsureNetwork { network } => {
-                [vec![network.name.clone()], network.subnets.clone()].concat()
+                let subnets = network.ipam.pools.iter().filter_map(|pool| pool.subnet.clone());
+                [network.name.clone()].into_iter().chain(subnets).collect()
             }
             Effect::EnsureVolume { volume } => vec![volume.name.clone()],
             Effect::Create { container } => of_container(container),

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use plan::Phase;
 use stack::{
-    Attachment, Condition, ContentId, Dependency, FileMount, FileSource, Mount, MountSource, NetworkKey,
-    Part, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName, SecretSpec, Service, ServiceName, Shape,
-    State, StateKind, Text, Transit, VolumeKey,
+    Attachment, Condition, ContentId, Dependency, FileMount, FileSource, Ipam, IpamPool, Mount, MountSource,
+    Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName, SecretSpec,
+    Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey,
 };
 
 /// A service, and how its container stands.
@@ -91,7 +91,7 @@ impl Spec {
             "after" => depend(service, rest),
             "port" => {
                 let published = Some(rest.parse().expect("a port is a number"));
-                service.ports.push(Port { host_ip: None, published, target: 80, protocol: "tcp".to_owned() });
+                service.ports.push(Port::tcp(published, 80));
             }
             "env" => {
                 let (name, value) = rest.split_once('=').expect("a variable is written NAME=VALUE");
@@ -101,7 +101,7 @@ impl Spec {
                     .map_or_else(|| Text::literal(value), |held| held_text(name, held));
                 service.environment.insert(name.to_owned(), Some(text));
             }
-            "host" => service.network_mode = Some("host".to_owned()),
+            "host" => service.network_mode = Some(Namespace::Engine("host".to_owned())),
             "named" => service.container_name = Some(rest.to_owned()),
             "on" => join(service, shape, rest),
             "pulled" => service.pull_policy = stack::PullPolicy::Always,
@@ -121,13 +121,20 @@ impl Spec {
             "file" => {
                 let (path, content) = rest.split_once('=').expect("a file is written PATH=CONTENT");
                 let content = Some(ContentId(content.to_owned()));
-                (MountSource::Bind { path: format!("/srv/blog/{path}"), content }, true)
+                (
+                    MountSource::Bind {
+                        path: format!("/srv/blog/{path}"),
+                        content,
+                        options: stack::BindOptions::default(),
+                    },
+                    true,
+                )
             }
-            "bind" => (MountSource::Bind { path: rest.to_owned(), content: None }, false),
+            "bind" => (MountSource::bind(rest), false),
             _ => {
                 let external = verb == "external";
                 shape.volumes.insert(key.clone(), stack::Volume { external, ..stack::Volume::default() });
-                (MountSource::Volume { volume: key }, false)
+                (MountSource::volume(key), false)
             }
         };
         service.mounts.push(Mount { target: "/data".to_owned(), source, read_only });
@@ -178,9 +185,10 @@ fn join(service: &mut Service, shape: &mut Shape, words: &str) {
         [key, "at", address] => (*key, false, Some((*address).to_owned())),
         _ => (words[0], false, None),
     };
-    let subnets = address.iter().map(|_| "10.9.0.0/24".to_owned()).collect();
+    let pool = |_| IpamPool { subnet: Some("10.9.0.0/24".to_owned()), ..IpamPool::default() };
+    let ipam = Ipam { pools: address.iter().map(pool).collect(), ..Ipam::default() };
     let name = external.then(|| key.to_owned());
-    let network = stack::Network { external, name, subnets, ..stack::Network::default() };
+    let network = stack::Network { external, name, ipam, ..stack::Network::default() };
     shape.networks.insert(NetworkKey::from(key), network);
     let attachment = Attachment { ipv4_address: address, ..Attachment::default() };
     service.networks.insert(NetworkKey::from(key), attachment);

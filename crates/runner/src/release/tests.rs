@@ -50,7 +50,11 @@ fn materials() -> Materials {
 fn release(number: u64) -> Release {
     let mount = |name: &str| Mount {
         target: format!("/etc/{name}"),
-        source: MountSource::Bind { path: format!("/srv/{name}"), content: Some(id(name)) },
+        source: MountSource::Bind {
+            path: format!("/srv/{name}"),
+            content: Some(id(name)),
+            options: stack::BindOptions::default(),
+        },
         read_only: true,
     };
     let mounts = ["file", "tree", "empty"].map(mount).into();
