@@ -26,7 +26,8 @@ const TABLES: [&str; 7] = ["stack", "shape", "secret", "service", "state", "back
 /// Tables that the format has and we refuse for now.
 const LATER_TABLES: [&str; 5] = ["route", "migrate", "rule", "watch", "control"];
 /// Keys and words inside tables that the format has and we refuse for now.
-const LATER: [&str; 18] = [
+const LATER: [&str; 19] = [
+    "overlap",
     "order",
     "hosts",
     "rotate",

@@ -75,7 +75,6 @@ impl Settings {
                 continue;
             };
             service.probes = probes;
-            service.overlap = named.value.overlap;
             service.process = named.value.process.as_ref().map(|process| ProcessSpec {
                 command: process.command.clone(),
                 environment: process.environment.clone(),

@@ -10,7 +10,7 @@ use serde::{
 use toml::Spanned;
 
 use crate::{
-    shape::{EngineKind, Overlap, ProbeRole, WebsocketStep},
+    shape::{EngineKind, ProbeRole, WebsocketStep},
     values,
 };
 
@@ -151,8 +151,6 @@ pub(crate) struct RawService {
     /// How to see that it works: one probe or a list.
     #[schemars(with = "OneOrMany<RawProbe>")]
     pub(crate) probe: Vec<Spanned<RawProbe>>,
-    /// How it is replaced.
-    pub(crate) overlap: Overlap,
     /// What the process engine runs.
     pub(crate) process: Option<RawProcess>,
 }

@@ -24,8 +24,7 @@ pub use probe::{Probe, ProbeKind, ProbeRole, WebsocketStep};
 pub use resources::{Blkio, BlkioRate, BlkioWeight, Device, DeviceRequest, Resources, Ulimit};
 pub use secret::{SecretKind, SecretSpec};
 pub use service::{
-    Condition, Dependency, Healthcheck, Hook, Logging, Namespace, Overlap, ProcessSpec, PullPolicy, Restart,
-    Service,
+    Condition, Dependency, Healthcheck, Hook, Logging, Namespace, ProcessSpec, PullPolicy, Restart, Service,
 };
 pub use state::{BackupSpec, DrillSpec, State, StateKind, Transit};
 
