@@ -11,6 +11,9 @@
 //! A set without a manifest does not exist. Every call here is safe to do twice, and a crash between any two leaves
 //! either nothing or an uncommitted set that nobody lists.
 
+// Only the binary's view talks to a person, through the streams it holds.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod chain;
 mod disk;
 mod evidence;

@@ -2,6 +2,9 @@
 //!
 //! Start at [`execute`], the only loop; [`World`] is what a step may touch, [`RunStore`] what is remembered.
 
+// Only the binary's view talks to a person, through the streams it holds.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod contents;
 mod execute;
 pub mod live;

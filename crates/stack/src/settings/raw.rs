@@ -290,7 +290,7 @@ pub(crate) struct RawBackup {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawDrill {
-    /// Services to start and probe. Default: all that hold state or have a probe.
+    /// Services to start and probe, with what they depend on. Default: all.
     #[schemars(with = "Vec<String>")]
     pub(crate) services: Vec<Spanned<String>>,
 }
