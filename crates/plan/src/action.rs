@@ -149,6 +149,8 @@ pub enum Action {
     },
     /// Wait for a person.
     Person {
+        /// Which control it is.
+        control: String,
         /// Who is asked for: an owner or a role.
         owner: String,
         /// What to do, in one paragraph.

@@ -3,6 +3,7 @@
 mod action;
 mod backup;
 mod bootstrap;
+mod control;
 mod deploy;
 pub mod desired;
 mod destroy;
@@ -30,8 +31,8 @@ pub use deploy::deploy;
 pub use destroy::destroy;
 pub use drill::{drill, drill_shape};
 pub use facts::{
-    ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen, SecretSeen,
-    SetSeen, VolumeSeen,
+    Attested, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen,
+    SecretSeen, SetSeen, VolumeSeen,
 };
 pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress};
 pub use lint::lint;

@@ -2,6 +2,7 @@
 
 mod backup;
 mod bootstrap;
+mod control;
 mod deploy;
 mod destroy;
 mod determinism;

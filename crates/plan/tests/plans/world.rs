@@ -269,6 +269,7 @@ fn shape(words: &str, settings: &[&str]) -> Shape {
         volumes: BTreeMap::new(),
         secrets: BTreeMap::new(),
         states: BTreeMap::new(),
+        controls: BTreeMap::new(),
         drill: DrillSpec { services: drilled.collect() },
         backup,
     };
@@ -312,5 +313,6 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
         secrets: store.iter().map(seen).collect(),
         key_stores: BTreeMap::new(),
         sets: (1..=sets).rev().map(set).collect(),
+        attested: Vec::new(),
     }
 }

@@ -139,6 +139,7 @@ pub(crate) fn fold(plan: &Plan, entries: &[Entry]) -> Progress {
 /// A step for a person.
 pub(crate) fn person() -> Step {
     let action = Action::Person {
+        control: "kettle".to_owned(),
         owner: "operator".to_owned(),
         instruction: "enter the hostname in the console".to_owned(),
         done_when: "the hostname resolves".to_owned(),

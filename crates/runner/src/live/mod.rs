@@ -104,9 +104,9 @@ impl World for LiveWorld {
             }
             Action::WriteEvidence { set } => self.write_evidence(set, so_far),
             Action::Forget { project } => self.forget(project),
-            Action::Person { owner, instruction, .. } => {
-                Err(StepError::Waiting { instruction: format!("{owner}: {instruction}") })
-            }
+            Action::Person { owner, instruction, done_when, control: _ } => Err(StepError::Waiting {
+                instruction: format!("{owner}: {instruction} It is done when {done_when}."),
+            }),
         }
     }
 }

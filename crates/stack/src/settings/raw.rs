@@ -38,6 +38,8 @@ struct RawFile {
     backup: Option<RawBackup>,
     /// What a drill asserts beside the defaults.
     drill: Option<RawDrill>,
+    /// What only people can do, before a release is put in place.
+    control: Option<BTreeMap<String, RawControl>>,
 }
 
 #[derive(JsonSchema)]
@@ -293,6 +295,21 @@ pub(crate) struct RawDrill {
     /// Services to start and probe, with what they depend on. Default: all.
     #[schemars(with = "Vec<String>")]
     pub(crate) services: Vec<Spanned<String>>,
+}
+
+/// `[control.NAME]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawControl {
+    /// Who is asked: a name or a role.
+    pub(crate) owner: String,
+    /// What to do.
+    pub(crate) instruction: String,
+    /// What counts as done.
+    pub(crate) done_when: String,
+    /// How long an attestation holds. Default: until the instruction changes.
+    #[serde(default)]
+    pub(crate) every: Option<Lasting>,
 }
 
 /// A duration, written as `30s`, `1m30s`, `24h`.
