@@ -8,7 +8,7 @@ use stack::{
     StackName, State, Transit,
 };
 
-use crate::set::SetId;
+use crate::{proof::Goal, set::SetId};
 
 /// What one step does. Every action is safe to do twice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -141,6 +141,9 @@ pub enum Action {
     WriteEvidence {
         /// The set it proves.
         set: SetId,
+        /// What it is measured by.
+        #[serde(default)]
+        goal: Goal,
     },
     /// Forget what is kept of a project that was a throwaway: its secrets and releases.
     Forget {

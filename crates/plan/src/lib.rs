@@ -7,12 +7,14 @@ mod deploy;
 pub mod desired;
 mod destroy;
 mod drill;
+mod evidence;
 mod facts;
 mod journal;
 mod lint;
 mod place;
 mod plan;
 mod policy;
+pub mod proof;
 mod refusal;
 mod restore;
 mod rollback;
@@ -29,6 +31,7 @@ pub use bootstrap::bootstrap;
 pub use deploy::deploy;
 pub use destroy::destroy;
 pub use drill::{drill, drill_shape};
+pub use evidence::evidence;
 pub use facts::{
     ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen, SecretSeen,
     SetSeen, VolumeSeen,

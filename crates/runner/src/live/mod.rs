@@ -102,7 +102,7 @@ impl World for LiveWorld {
             Action::Restore { set, service, container, part } => {
                 self.restore(set, service, container, part).await
             }
-            Action::WriteEvidence { set } => self.write_evidence(set, so_far),
+            Action::WriteEvidence { set, .. } => self.write_evidence(set, so_far),
             Action::Forget { project } => self.forget(project),
             Action::Person { owner, instruction, .. } => {
                 Err(StepError::Waiting { instruction: format!("{owner}: {instruction}") })

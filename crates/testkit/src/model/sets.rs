@@ -38,7 +38,7 @@ impl State {
                 }
                 manifest_output(set, kept)
             }
-            Action::WriteEvidence { set } => {
+            Action::WriteEvidence { set, .. } => {
                 if !self.evidence.contains(set) {
                     self.evidence.push(set.clone());
                 }
