@@ -146,6 +146,19 @@ pub enum Ladder {
     L4,
 }
 
+impl Ladder {
+    /// The word in papers and lists.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Ladder::L0 => "L0",
+            Ladder::L1 => "L1",
+            Ladder::L2 => "L2",
+            Ladder::L3 => "L3",
+            Ladder::L4 => "L4",
+        }
+    }
+}
+
 /// One phase of a drill.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PhaseTime {

@@ -13,7 +13,8 @@ pub(crate) fn at(seconds: f64) -> jiff::Timestamp {
     start + jiff::SignedDuration::from_millis((seconds * 1000.0) as i64)
 }
 
-fn step(kind: &str, subject: &str, because: &str, action: Action) -> Step {
+/// One step.
+pub(crate) fn step(kind: &str, subject: &str, because: &str, action: Action) -> Step {
     Step {
         id: StepId(format!("{kind}-{subject}").replace([' ', ':'], "-")),
         kind: kind.to_owned(),
