@@ -3,6 +3,7 @@
 //! Start at [`execute`], the only loop; [`World`] is what a step may touch, [`RunStore`] what is remembered.
 
 mod contents;
+mod discretion;
 mod execute;
 pub mod live;
 mod loading;

@@ -11,7 +11,7 @@ use host::{
 use plan::{ClosedPort, ContainerSeen, Facts, MustAnswer, MustNot, Phase, Questions};
 use stack::ServiceName;
 
-use crate::Operations;
+use crate::{Operations, discretion::Discretion};
 
 /// What a live stack answered.
 #[derive(Debug, Default)]
@@ -43,6 +43,16 @@ impl Operations {
     /// # Errors
     /// When something could not be asked at all: that is not the same as passed.
     pub async fn validate(&self) -> Result<Validation, Stop> {
+        let asked = self.ask_all().await;
+        let discretion = Discretion::of(&self.dir(), &self.keyring, &self.materials);
+        let mut validation = asked.map_err(|stop| discretion.hush_stop(stop))?;
+        for answer in &mut validation.answers {
+            answer.saw = discretion.hush(&answer.saw);
+        }
+        Ok(validation)
+    }
+
+    async fn ask_all(&self) -> Result<Validation, Stop> {
         let facts = self.facts().await?;
         let Questions { must_answer, must_not, closed_ports, drift, not_asked } =
             plan::questions(&self.shape, &facts);

@@ -17,7 +17,11 @@ use plan::{Action, Effect, Output, Step};
 use secrets::{Identities, Keyring, Secret, Store};
 use stack::{Materials, SecretName, Shape};
 
-use crate::{Clock, Release, SoFar, StackDir, StepError, World, contents::ReleaseContents};
+use crate::{
+    Clock, Release, SoFar, StackDir, StepError, World,
+    contents::ReleaseContents,
+    discretion::{Discretion, says_something},
+};
 
 /// Everything a step may touch on one host, for one run.
 pub struct LiveWorld {
@@ -76,12 +80,23 @@ pub struct People {
 #[async_trait]
 impl World for LiveWorld {
     async fn apply(&self, _: &Step, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
+        let result = self.act(action, so_far).await;
+        match says_something(&result) {
+            true => self.discretion().hush_result(result),
+            false => result,
+        }
+    }
+}
+
+impl LiveWorld {
+    /// Hands an action to the part that does it.
+    async fn act(&self, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
         match action {
             Action::Engine { effect } => self.engine_effect(effect).await,
             Action::Probe { service, container, probes, deadline } => {
-                self.discreetly(self.probe(service, container, probes, *deadline).await)
+                self.probe(service, container, probes, *deadline).await
             }
-            Action::Watch { subjects, lasting } => self.discreetly(self.watch(subjects, *lasting).await),
+            Action::Watch { subjects, lasting } => self.watch(subjects, *lasting).await,
             Action::AwaitExit { container, deadline } => self.await_exit(container, *deadline).await,
             Action::WriteRelease { number, shape, secrets } => self.write_release(*number, shape, secrets),
             Action::PointCurrent { number } => self.point("current", *number),
@@ -109,9 +124,7 @@ impl World for LiveWorld {
             }
         }
     }
-}
 
-impl LiveWorld {
     /// The sealed store of the project that is touched.
     fn store(&self) -> Store {
         Store::open(self.place.secrets(), self.keyring.clone())
@@ -140,33 +153,10 @@ impl LiveWorld {
         Ok((materials, release.secrets))
     }
 
-    /// What a service printed may hold what it was given: a failure says it without the values.
-    fn discreetly(&self, result: Result<Output, StepError>) -> Result<Output, StepError> {
-        let Err(StepError::Failed(mut because)) = result else { return result };
-        for value in self.known_values() {
-            for line in because.iter_mut().filter(|line| line.contains(value.expose())) {
-                *line = line.replace(value.expose(), "[secret]");
-            }
-        }
-        Err(StepError::Failed(because))
-    }
-
-    /// Values that must not be seen: the sealed store's, and those held from the shell and environment files. Short
-    /// ones are left out: they are no secrets, and would be found in every word.
-    fn known_values(&self) -> Vec<Secret<String>> {
-        let store = self.store();
-        let stored = store.list().unwrap_or_default().into_iter();
-        let mut values: Vec<Secret<String>> =
-            stored.filter_map(|(name, (version, _))| store.get(&name, version).ok()).collect();
-        let releases = Release::list(&self.place).unwrap_or_default();
-        let kept = releases.last().and_then(|release| release.materials(&self.place, &self.keyring).ok());
-        for materials in kept.iter().chain([&self.materials]) {
-            values.extend(materials.held.values().map(|value| Secret::from(value.as_str())));
-            let texts = materials.sensitive.values().filter_map(|bytes| std::str::from_utf8(bytes).ok());
-            values.extend(texts.map(|text| Secret::from(text.trim())));
-        }
-        values.retain(|value| value.expose().len() >= 8);
-        values
+    /// What must not be repeated of what this run hears.
+    fn discretion(&self) -> Discretion {
+        let people = self.people.shares.iter().chain(self.people.given.values()).cloned();
+        Discretion::of(&self.place, &self.keyring, &self.materials).and(people)
     }
 
     fn write_release(
