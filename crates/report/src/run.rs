@@ -217,10 +217,10 @@ fn failure(plan: &Plan, progress: &Progress, told: Told<'_>) -> Vec<Diagnostic> 
             because.split_first().map_or(("it failed", because), |(one, rest)| (one.as_str(), rest));
         let mut said = Diagnostic::error(id, first);
         said.causes = rest.to_vec();
-        let number = step.and_then(|id| plan.steps.iter().position(|step| step.id == *id)).map(|at| at + 1);
-        if let (Some(run), Some(number)) = (told.run, number) {
-            said = said.hint(format!("seaworthy runs show {run} --step {number}"));
-        }
+        let number = step.and_then(|step| number_of(plan, step));
+        let known = step.and_then(|id| progress.hints.get(id)).cloned();
+        let look = told.run.zip(number).map(|(run, number)| show_step(run, number));
+        said.hint = known.or(look);
         said
     };
     match &progress.outcome {
@@ -275,12 +275,25 @@ fn next_command(plan: &Plan, progress: &Progress, outcome: RunOutcome, run: Opti
         }
         RunOutcome::Stuck => {
             let Some(Outcome::Stuck { step, .. }) = &progress.outcome else { return None };
-            let number = plan.steps.iter().position(|known| known.id == *step)? + 1;
-            Some(format!("seaworthy runs show {run} --step {number}"))
+            Some(show_step(run, number_of(plan, step)?))
+        }
+        // The hint of the failure says what to do about it; this, where to look.
+        RunOutcome::Undone => {
+            let (failed, _) = progress.unwinding.as_ref()?;
+            let step = failed.as_ref().filter(|step| progress.hints.contains_key(step))?;
+            Some(show_step(run, number_of(plan, step)?))
         }
         RunOutcome::Unfinished => Some(format!("seaworthy {}", plan.verb)),
         _ => None,
     }
+}
+
+fn number_of(plan: &Plan, step: &StepId) -> Option<usize> {
+    plan.steps.iter().position(|known| known.id == *step).map(|at| at + 1)
+}
+
+fn show_step(run: &str, number: usize) -> String {
+    format!("seaworthy runs show {run} --step {number}")
 }
 
 fn step_report(n: usize, step: &Step, progress: &Progress) -> StepReport {

@@ -81,7 +81,10 @@ impl Discretion {
                 Ok(Output::Probed { seen, attempts })
             }
             Ok(output) => Ok(output),
-            Err(StepError::Failed(because)) => Err(StepError::Failed(all(because))),
+            Err(StepError::Failed { because, hint }) => {
+                let hint = hint.map(|hint| self.hush(&hint));
+                Err(StepError::Failed { because: all(because), hint })
+            }
             Err(StepError::Waiting { instruction }) => {
                 Err(StepError::Waiting { instruction: self.hush(&instruction) })
             }

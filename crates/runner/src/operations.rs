@@ -12,6 +12,7 @@ use crate::{
     Clock, Ended, Release, Run, RunStore, StackDir, StateDir, Teller, execute,
     live::{LiveWorld, People, SetAccess},
     survey,
+    world::remedy,
 };
 
 /// How long a verb waits for another one to let go of the stack.
@@ -447,8 +448,13 @@ impl Operations {
 /// A planner: from shape, facts and policy to a plan.
 pub type Planner<'a> = &'a (dyn Fn(&Shape, &Facts, &Policy) -> Result<Plan, Stop> + Sync);
 
-fn said(id: &str, error: &(dyn std::error::Error + 'static)) -> Diagnostic {
-    Diagnostic::from_error(id, error)
+/// An error as a diagnostic, with what one of its causes knows to do about it.
+pub fn said(id: &str, error: &(dyn std::error::Error + 'static)) -> Diagnostic {
+    let said = Diagnostic::from_error(id, error);
+    match remedy(error) {
+        Some(hint) => said.hint(hint),
+        None => said,
+    }
 }
 
 /// Opens the keys of a state directory.

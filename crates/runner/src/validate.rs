@@ -11,7 +11,7 @@ use host::{
 use plan::{ClosedPort, ContainerSeen, Facts, MustAnswer, MustNot, Phase, Questions};
 use stack::ServiceName;
 
-use crate::{Operations, discretion::Discretion};
+use crate::{Operations, causes, discretion::Discretion, operations::said};
 
 /// What a live stack answered.
 #[derive(Debug, Default)]
@@ -73,9 +73,8 @@ impl Operations {
         validation: &mut Validation,
     ) -> Result<(), Stop> {
         let ports: Vec<u16> = closed_ports.iter().map(|closed| closed.port).collect();
-        let open = host_listens(&ports)
-            .await
-            .map_err(|err| Stop::precondition(Diagnostic::from_error("host-addresses", &err)))?;
+        let open =
+            host_listens(&ports).await.map_err(|err| Stop::precondition(said("host-addresses", &err)))?;
         for ClosedPort { service, port } in closed_ports {
             let question = format!("{service}:{port} from every address of the host");
             let listening = open.iter().find(|listening| listening.port == *port);
@@ -115,7 +114,7 @@ impl Operations {
             // The survey told that it is not there.
             Ok(None) => return,
             Ok(Some(_)) => ("it does not".to_owned(), false),
-            Err(err) => (err.to_string(), false),
+            Err(err) => (causes(&err).join(": "), false),
         };
         if probes.is_empty() || !runs {
             validation.answers.push(answer(format!("{service} runs"), saw, runs));
@@ -146,7 +145,7 @@ impl Operations {
                 questions.iter().filter_map(|question| self.target(facts, question)).collect();
             let seen = probe_isolation(self.engine.as_ref(), Some(network), &targets)
                 .await
-                .map_err(|err| Stop::precondition(Diagnostic::from_error("isolation-not-tried", &err)))?;
+                .map_err(|err| Stop::precondition(said("isolation-not-tried", &err)))?;
             validation.answers.extend(seen.into_iter().map(|seen| Answer {
                 question: format!("{}:{} from network {network}", seen.service, seen.port),
                 must_answer: false,

@@ -208,7 +208,7 @@ impl LiveWorld {
 /// A value from `env:NAME` or `file:PATH`.
 fn provided(name: &SecretName, source: &str) -> Result<Secret<String>, StepError> {
     let missing =
-        |why: String| StepError::Failed(vec![format!("cannot take secret `{name}` from `{source}`"), why]);
+        |why: String| StepError::because(vec![format!("cannot take secret `{name}` from `{source}`"), why]);
     match source.split_once(':') {
         Some(("env", variable)) => {
             std::env::var(variable).map(Secret::new).map_err(|err| missing(err.to_string()))

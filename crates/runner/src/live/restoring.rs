@@ -155,7 +155,7 @@ impl LiveWorld {
                 "the restored keys do not open this set: its canary of `{key}` does not decrypt"
             )];
             because.extend(why);
-            StepError::Failed(because)
+            StepError::because(because)
         };
         for canary in &opened.manifest.canaries {
             let plaintext = store

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use backup::{PostgresAccess, Recipients, SetWriter, SignedManifest, SqlitePlace, Target, TargetError};
+use backup::{PostgresAccess, Recipients, SetWriter, SignedManifest, SqlitePlace, Target};
 use plan::{
     Output,
     set::{Canary, KeyList, MANIFEST_SCHEMA, Manifest, Object, Role, SetId},
@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use stack::{SecretName, ServiceName, Shape, StackName, State, StateKind};
 
 use super::LiveWorld;
-use crate::{Release, SoFar, StepError, causes, release::pack};
+use crate::{Release, SoFar, StepError, release::pack};
 
 /// The stack's secret values as they stand in a set: name, version, value.
 #[derive(Serialize, Deserialize)]
@@ -69,7 +69,7 @@ impl LiveWorld {
 
     pub(super) fn check_targets(&self, set: &SetId) -> Result<Output, StepError> {
         for target in self.targets() {
-            target.check(set).map_err(|err| with_remedy(&err))?;
+            target.check(set).map_err(|err| StepError::chain(&err))?;
         }
         Ok(Output::None)
     }
@@ -217,16 +217,6 @@ impl LiveWorld {
     pub(super) fn signature(&self, bytes: &[u8]) -> [u8; 64] {
         self.keyring.sign(bytes).try_into().expect("an Ed25519 signature has 64 bytes")
     }
-}
-
-/// A target that does not take a set, and what to do about it.
-fn with_remedy(error: &TargetError) -> StepError {
-    let mut because = causes(error);
-    if let (Some(first), Some(remedy)) = (because.first_mut(), error.trouble.hint()) {
-        first.push_str("; ");
-        first.push_str(remedy);
-    }
-    StepError::Failed(because)
 }
 
 fn commit(targets: &[Target], signed: &SignedManifest) -> Result<Output, StepError> {
