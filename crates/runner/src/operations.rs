@@ -299,7 +299,7 @@ impl Operations {
             place: self.state.stack(&shape.stack),
             keyring: self.keyring.clone(),
             materials,
-            shape: Some(shape),
+            shape,
             sets: self.set_access(given),
             people: given.people.clone(),
             clock: self.clock.clone(),
@@ -316,9 +316,9 @@ impl Operations {
         SetAccess {
             targets,
             recipients: self.shape.backup.recipients.clone(),
-            identities: Some(identities),
-            signer: Some(given.signer.clone().unwrap_or_else(|| self.keyring.signer_fingerprint())),
-            stack: Some(self.shape.stack.clone()),
+            identities,
+            signer: given.signer.clone().unwrap_or_else(|| self.keyring.signer_fingerprint()),
+            stack: self.shape.stack.clone(),
         }
     }
 

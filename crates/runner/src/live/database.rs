@@ -15,7 +15,7 @@ impl LiveWorld {
         release: u64,
     ) -> Result<Option<Secret<String>>, StepError> {
         use host::Contents;
-        let Some(settings) = self.acted_on()?.services.get(service) else { return Ok(None) };
+        let Some(settings) = self.shape.services.get(service) else { return Ok(None) };
         let (materials, versions) = self.release_contents(release)?;
         let store = self.store();
         let contents =

@@ -169,8 +169,7 @@ impl LiveWorld {
         development: bool,
         version: &str,
     ) -> Result<(), StepError> {
-        let production = self.shape.as_ref().is_some_and(|shape| shape.production);
-        match production && development {
+        match self.shape.production && development {
             true => Err(StepError::failed(format!(
                 "`{service}` is a development key store ({version}), and this shape is marked production"
             ))),

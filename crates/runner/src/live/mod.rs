@@ -11,6 +11,7 @@ mod sets;
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
+use backup::Target;
 use futures_util::future::BoxFuture;
 use host::Engine;
 use plan::{Action, Effect, Output, Step};
@@ -36,8 +37,8 @@ pub struct LiveWorld {
     /// The bytes behind the references of the shape that was read from files; empty where a set or a release is all
     /// there is.
     pub materials: Materials,
-    /// The shape acted on, where one is known before the run.
-    pub shape: Option<Shape>,
+    /// The shape acted on.
+    pub shape: Shape,
     /// Sets: where they are, and who can open them.
     pub sets: SetAccess,
     /// What only people have.
@@ -47,18 +48,24 @@ pub struct LiveWorld {
 }
 
 /// Where sets are, and who can open them.
-#[derive(Default)]
 pub struct SetAccess {
     /// Directory targets.
     pub targets: Vec<std::path::PathBuf>,
     /// age recipients; empty: the state directory's own identity.
     pub recipients: Vec<String>,
     /// Identities that open a set.
-    pub identities: Option<Identities>,
+    pub identities: Identities,
     /// The signer a set must carry.
-    pub signer: Option<String>,
+    pub signer: String,
     /// The stack whose sets they are.
-    pub stack: Option<stack::StackName>,
+    pub stack: stack::StackName,
+}
+
+impl SetAccess {
+    /// The targets, as those of this stack.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        self.targets.iter().map(|path| Target::open(path, &self.stack)).collect()
+    }
 }
 
 /// Takes a new key store's shares to their holders; returns once each has its own.

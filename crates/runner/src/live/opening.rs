@@ -16,19 +16,18 @@ use crate::release::unpack;
 /// # Errors
 /// When there is no such set, it is another stack's or another signer's, or it cannot be opened.
 pub(crate) async fn open_contents(sets: &SetAccess, set: Option<&str>) -> Result<SetContents, Stop> {
-    let stack = sets.stack.clone().expect("the stack of a set is always known");
-    let Some(root) = sets.targets.first() else {
+    let targets = sets.targets();
+    let Some(target) = targets.first() else {
         let said = Diagnostic::error("no-target", "no target is known");
         return Err(Stop::precondition(said.hint("name one in `[backup] to`, or with --from DIR")));
     };
-    let target = Target::open(root, &stack);
     let set = match set {
         Some(set) => SetId(set.to_owned()),
-        None => newest(&target, stack.as_str())?,
+        None => newest(target, sets.stack.as_str())?,
     };
     let signed = target.read_manifest(&set).map_err(|err| unreadable(&err))?;
     let manifest = verified(&signed, sets)?;
-    let tar = release_in(&target, &manifest, sets).await?;
+    let tar = release_in(target, &manifest, sets).await?;
     let (release, _) = unpack(tar.expose()).map_err(|err| refused("unreadable-set", &err))?;
     Ok(SetContents { manifest, shape: *release.shape, secrets: release.secrets })
 }
@@ -55,7 +54,7 @@ fn newest(target: &Target, stack: &str) -> Result<SetId, Stop> {
 }
 
 fn verified(signed: &SignedManifest, sets: &SetAccess) -> Result<Manifest, Stop> {
-    let manifest = signed.verify(sets.signer.as_deref()).map_err(|err| {
+    let manifest = signed.verify(Some(&sets.signer)).map_err(|err| {
         let hint = match err {
             SignatureError::OtherSigner { .. } => {
                 "a set of another state directory is read with --signer and the fingerprint that was written down"
@@ -64,24 +63,22 @@ fn verified(signed: &SignedManifest, sets: &SetAccess) -> Result<Manifest, Stop>
         };
         hinted(Diagnostic::from_error("wrong-signer", &err), Some(hint))
     })?;
-    match sets.stack.as_ref().filter(|stack| **stack != manifest.stack) {
-        Some(stack) => {
-            let message = format!("set {} is of stack `{}`, not of `{stack}`", manifest.set, manifest.stack);
-            Err(Stop::precondition(Diagnostic::error("other-stack", message)))
-        }
-        None => Ok(manifest.clone()),
+    if manifest.stack != sets.stack {
+        let Manifest { set, stack, .. } = manifest;
+        let message = format!("set {set} is of stack `{stack}`, not of `{}`", sets.stack);
+        return Err(Stop::precondition(Diagnostic::error("other-stack", message)));
     }
+    Ok(manifest.clone())
 }
 
 async fn release_in(target: &Target, manifest: &Manifest, sets: &SetAccess) -> Result<Secret<Vec<u8>>, Stop> {
-    let identities = sets.identities.as_ref().expect("an identity is always chosen before a set is read");
     let object = manifest.objects.iter().find(|object| object.role == Role::Release);
     let object = object.ok_or_else(|| {
         let message =
             format!("set {} holds no release: nothing was deployed when it was written", manifest.set);
         Stop::precondition(Diagnostic::error("no-release", message))
     })?;
-    backup::open_bytes(target, manifest, object, identities).await.map_err(|err| {
+    backup::open_bytes(target, manifest, object, &sets.identities).await.map_err(|err| {
         let hint = match err {
             OpenError::WrongIdentity { .. } => {
                 Some("--identity FILE, with an identity of one of its recipients")

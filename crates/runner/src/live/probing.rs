@@ -25,7 +25,7 @@ impl LiveWorld {
 
     /// The port that probes of `service` talk to when they name none.
     fn port_of(&self, service: &ServiceName) -> Option<u16> {
-        self.shape.as_ref()?.services.get(service)?.only_port()
+        self.shape.services.get(service)?.only_port()
     }
 
     pub(super) async fn probe(

@@ -7,7 +7,7 @@ use plan::{
     Output, RestorePart,
     set::{Manifest, Object, Role, SetId},
 };
-use secrets::{Identities, Secret, keystore};
+use secrets::{Secret, keystore};
 use stack::{ServiceName, State, StateKind, Transit};
 
 use super::{LiveWorld, keys::canary_hmac, sets::SecretValues};
@@ -32,8 +32,7 @@ impl LiveWorld {
         let target =
             target.ok_or_else(|| StepError::failed("no target is known: `[backup] to`, or `--from DIR`"))?;
         let signed = target.read_manifest(set).map_err(|err| StepError::chain(&err))?;
-        let manifest =
-            signed.verify(self.sets.signer.as_deref()).map_err(|err| StepError::chain(&err))?.clone();
+        let manifest = signed.verify(Some(&self.sets.signer)).map_err(|err| StepError::chain(&err))?.clone();
         if manifest.stack != *target.stack() {
             return Err(StepError::failed(format!(
                 "set {set} is of stack `{}`, not of `{}`",
@@ -45,18 +44,10 @@ impl LiveWorld {
         Ok(OpenedSet { target: target.clone(), manifest, sha256 })
     }
 
-    fn identities(&self) -> Result<&Identities, StepError> {
-        self.sets
-            .identities
-            .as_ref()
-            .ok_or_else(|| StepError::failed("no age identity opens sets: give one with `--identity FILE`"))
-    }
-
     pub(super) async fn verify_set(&self, set: &SetId) -> Result<Output, StepError> {
         let opened = self.open_set(set)?;
-        let identities = self.identities()?;
         for object in &opened.manifest.objects {
-            backup::verify_object(&opened.target, &opened.manifest, object, identities)
+            backup::verify_object(&opened.target, &opened.manifest, object, &self.sets.identities)
                 .await
                 .map_err(|err| StepError::chain(&err))?;
         }
@@ -105,9 +96,7 @@ impl LiveWorld {
         let tar = self.whole(opened, Role::Release).await?;
         let (mut release, materials) = unpack(tar.expose()).map_err(|err| StepError::chain(&err))?;
         // Beside the live stack, and in a throwaway, it is another project.
-        if let Some(shape) = &self.shape {
-            *release.shape = shape.clone();
-        }
+        *release.shape = self.shape.clone();
         release
             .write(&self.place, &materials, &self.keyring)
             .map(|()| Output::None)
@@ -193,7 +182,7 @@ impl LiveWorld {
                 (restored, Role::Postgres)
             }
             StateKind::Sqlite { volume, path } => {
-                let volume = self.acted_on()?.volume_name(volume);
+                let volume = self.shape.volume_name(volume);
                 let source = self.stream(opened, service, Role::Sqlite)?;
                 let place = SqlitePlace { volume: &volume, path };
                 let restored = backup::restore_sqlite(engine, place, heartbeat, source)
@@ -210,12 +199,12 @@ impl LiveWorld {
 
     fn stream(&self, opened: &OpenedSet, service: &ServiceName, role: Role) -> Result<OpenStream, StepError> {
         let object = object_of(opened, Some(service), role)?;
-        Ok(backup::open_stream(&opened.target, &opened.manifest, object, self.identities()?))
+        Ok(backup::open_stream(&opened.target, &opened.manifest, object, &self.sets.identities))
     }
 
     async fn whole(&self, opened: &OpenedSet, role: Role) -> Result<Secret<Vec<u8>>, StepError> {
         let object = object_of(opened, None, role)?;
-        backup::open_bytes(&opened.target, &opened.manifest, object, self.identities()?)
+        backup::open_bytes(&opened.target, &opened.manifest, object, &self.sets.identities)
             .await
             .map_err(|err| StepError::chain(&err))
     }
