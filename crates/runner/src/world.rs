@@ -4,6 +4,7 @@ use std::fmt::Display;
 
 use async_trait::async_trait;
 use backup::TargetError;
+use diag::{Diagnostic, Stop};
 use host::EngineError;
 use plan::{Action, Output, Plan, Progress, Step};
 
@@ -69,6 +70,15 @@ impl StepError {
             }
             waiting @ Self::Waiting { .. } => waiting,
         }
+    }
+}
+
+impl From<Stop> for StepError {
+    /// What would have stopped a verb stops a step: the first thing it says.
+    fn from(stop: Stop) -> Self {
+        let said = stop.diagnostics.into_iter().next();
+        let said = said.unwrap_or_else(|| Diagnostic::error("stopped", "it was refused"));
+        Self::Failed { because: [vec![said.message], said.causes].concat(), hint: said.hint }
     }
 }
 

@@ -2,46 +2,28 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use backup::{OpenStream, PostgresAccess, SqlitePlace, Target};
+use backup::{OpenStream, PostgresAccess, SqlitePlace};
 use plan::{
     Output, RestorePart,
-    set::{Manifest, Object, Role, SetId},
+    set::{Object, Role, SetId},
 };
 use secrets::{Secret, keystore};
 use stack::{ServiceName, State, StateKind, Transit};
 
-use super::{LiveWorld, keys::canary_hmac, sets::SecretValues};
+use super::{
+    LiveWorld,
+    keys::canary_hmac,
+    opening::{OpenedSet, find},
+    sets::SecretValues,
+};
 use crate::{StepError, release::unpack};
 
 /// How long a fresh server may take to accept connections.
 const SERVER_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A set that was found, its signature checked.
-pub(crate) struct OpenedSet {
-    pub(crate) target: Target,
-    pub(crate) manifest: Manifest,
-    pub(crate) sha256: String,
-}
-
 impl LiveWorld {
-    /// Reads the manifest of a set from the first target that has it, and checks who signed it.
-    pub(super) fn open_set(&self, set: &SetId) -> Result<OpenedSet, StepError> {
-        let targets = self.targets();
-        let committed = |target: &&Target| target.is_committed(set).unwrap_or(false);
-        let target = targets.iter().find(committed).or(targets.first());
-        let target =
-            target.ok_or_else(|| StepError::failed("no target is known: `[backup] to`, or `--from DIR`"))?;
-        let signed = target.read_manifest(set).map_err(|err| StepError::chain(&err))?;
-        let manifest = signed.verify(Some(&self.sets.signer)).map_err(|err| StepError::chain(&err))?.clone();
-        if manifest.stack != *target.stack() {
-            return Err(StepError::failed(format!(
-                "set {set} is of stack `{}`, not of `{}`",
-                manifest.stack,
-                target.stack()
-            )));
-        }
-        let sha256 = signed.sha256().map_err(|err| StepError::chain(&err))?;
-        Ok(OpenedSet { target: target.clone(), manifest, sha256 })
+    fn open_set(&self, set: &SetId) -> Result<OpenedSet, StepError> {
+        find(&self.sets, Some(set)).map_err(StepError::from)
     }
 
     pub(super) async fn verify_set(&self, set: &SetId) -> Result<Output, StepError> {
