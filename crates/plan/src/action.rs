@@ -126,7 +126,17 @@ pub enum Action {
         /// The set.
         set: SetId,
     },
-    /// Bring back part of a set.
+    /// Bring the stack's secret values back, into the sealed store.
+    RestoreSecrets {
+        /// The set.
+        set: SetId,
+    },
+    /// Bring the release back: shape, files, held values.
+    RestoreRelease {
+        /// The set.
+        set: SetId,
+    },
+    /// Bring back what a service holds.
     Restore {
         /// The set.
         set: SetId,
@@ -410,14 +420,10 @@ pub enum KeyStep {
     },
 }
 
-/// Which part of a set is brought back.
+/// What of a service is brought back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "part", rename_all = "kebab-case")]
 pub enum RestorePart {
-    /// The stack's secret values, into the sealed store.
-    Secrets,
-    /// The release: shape, files, held values.
-    Release,
     /// The key store's snapshot, forced into a fresh store that is then unsealed with the holders' shares.
     KeyStore {
         /// How the stack declares it.

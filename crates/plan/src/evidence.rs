@@ -135,17 +135,18 @@ impl<'a> Told<'a> {
     }
 
     fn is_brought_back(&self, object: &Object) -> bool {
-        self.done().any(|(step, _)| {
-            let Action::Restore { service, part, .. } = &step.action else { return false };
-            let into = object.service.as_ref() == Some(service);
-            match object.role {
-                Role::Postgres | Role::PostgresGlobals | Role::Sqlite => {
-                    into && matches!(part, RestorePart::State { .. })
-                }
-                Role::KeyStore => into && matches!(part, RestorePart::KeyStore { .. }),
-                Role::Secrets => matches!(part, RestorePart::Secrets),
-                Role::Release => matches!(part, RestorePart::Release),
+        let of = object.service.as_ref();
+        self.done().any(|(step, _)| match (&step.action, object.role) {
+            (
+                Action::Restore { service, part: RestorePart::State { .. }, .. },
+                Role::Postgres | Role::PostgresGlobals | Role::Sqlite,
+            )
+            | (Action::Restore { service, part: RestorePart::KeyStore { .. }, .. }, Role::KeyStore) => {
+                of == Some(service)
             }
+            (Action::RestoreSecrets { .. }, Role::Secrets)
+            | (Action::RestoreRelease { .. }, Role::Release) => true,
+            _ => false,
         })
     }
 
@@ -217,7 +218,7 @@ impl<'a> Told<'a> {
     /// Fetch, keys, data, app: each ends with the last step of its kind, and begins where the one before it ended.
     fn phases(&self, began_at: jiff::Timestamp) -> Vec<PhaseTime> {
         let ends = [
-            ("fetch", self.last_end(|action| is_part(action, |part| matches!(part, RestorePart::Release)))),
+            ("fetch", self.last_end(|action| matches!(action, Action::RestoreRelease { .. }))),
             (
                 "keys",
                 self.last_end(|action| is_part(action, |part| matches!(part, RestorePart::Canaries { .. }))),

@@ -121,6 +121,8 @@ impl LiveWorld {
             Action::AbandonSet { set } => self.abandon_set(set),
             Action::PruneSet { set } => self.prune_set(set),
             Action::VerifySet { set } => self.verify_set(set).await,
+            Action::RestoreSecrets { set } => self.restore_secrets(set).await,
+            Action::RestoreRelease { set } => self.restore_release(set).await,
             Action::Restore { set, service, container, part } => {
                 self.restore(set, service, container, part).await
             }

@@ -49,8 +49,6 @@ impl LiveWorld {
     ) -> Result<Output, StepError> {
         let opened = self.open_set(set)?;
         match part {
-            RestorePart::Secrets => self.restore_secrets(&opened).await,
-            RestorePart::Release => self.restore_release(&opened).await,
             RestorePart::KeyStore { transit } => {
                 self.restore_keys(&opened, service, container, transit).await
             }
@@ -59,8 +57,8 @@ impl LiveWorld {
         }
     }
 
-    async fn restore_secrets(&self, opened: &OpenedSet) -> Result<Output, StepError> {
-        let bytes = self.whole(opened, Role::Secrets).await?;
+    pub(super) async fn restore_secrets(&self, set: &SetId) -> Result<Output, StepError> {
+        let bytes = self.whole(&self.open_set(set)?, Role::Secrets).await?;
         let values: SecretValues =
             serde_json::from_slice(bytes.expose()).map_err(|err| StepError::chain(&err))?;
         self.place.create().map_err(|err| StepError::chain(&err))?;
@@ -74,8 +72,8 @@ impl LiveWorld {
         Ok(Output::None)
     }
 
-    async fn restore_release(&self, opened: &OpenedSet) -> Result<Output, StepError> {
-        let tar = self.whole(opened, Role::Release).await?;
+    pub(super) async fn restore_release(&self, set: &SetId) -> Result<Output, StepError> {
+        let tar = self.whole(&self.open_set(set)?, Role::Release).await?;
         let (mut release, materials) = unpack(tar.expose()).map_err(|err| StepError::chain(&err))?;
         // Beside the live stack, and in a throwaway, it is another project.
         *release.shape = self.shape.clone();
