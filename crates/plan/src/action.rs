@@ -251,7 +251,7 @@ pub struct Container {
     pub service: ServiceName,
     /// Compose's container number, from 1.
     pub number: u32,
-    /// The release it belongs to.
+    /// The release it belongs to; 0 for a key store that is made before any. See [`Container::of_release`].
     pub release: u64,
     /// What it is made from: changes whenever the container would differ.
     pub identity: String,
@@ -265,6 +265,13 @@ pub struct Container {
     pub files: Vec<Delivered>,
     /// Labels: the user's, Compose's and `seaworthy.*`.
     pub labels: BTreeMap<String, String>,
+}
+
+impl Container {
+    /// The release whose content it is made from; `None`: none is there yet, and the files just read are all there is.
+    pub fn of_release(&self) -> Option<u64> {
+        (self.release > 0).then_some(self.release)
+    }
 }
 
 /// A mount as the engine is told it.

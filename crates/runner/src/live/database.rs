@@ -16,7 +16,7 @@ impl LiveWorld {
     ) -> Result<Option<Secret<String>>, StepError> {
         use host::Contents;
         let Some(settings) = self.shape.services.get(service) else { return Ok(None) };
-        let (materials, versions) = self.release_contents(release)?;
+        let (materials, versions) = self.release_contents(Some(release))?;
         let store = self.store();
         let contents =
             ReleaseContents { dir: &self.place, store: &store, materials: &materials, versions: &versions };

@@ -141,8 +141,8 @@ impl LiveWorld {
 
     async fn engine_effect(&self, effect: &Effect) -> Result<Output, StepError> {
         let release = match effect {
-            Effect::Create { container } => container.release,
-            _ => 0,
+            Effect::Create { container } => container.of_release(),
+            _ => None,
         };
         let (materials, versions) = self.release_contents(release)?;
         let store = self.store();
@@ -151,11 +151,14 @@ impl LiveWorld {
         self.engine.apply(effect, &contents).await.map_err(|err| StepError::chain(&err))
     }
 
-    /// What a release's references stand for: its own where it is on disk, else what was just read.
-    fn release_contents(&self, number: u64) -> Result<(Materials, plan::desired::Versions), StepError> {
-        if number == 0 {
+    /// What a release's references stand for; without one, those of the files just read.
+    fn release_contents(
+        &self,
+        release: Option<u64>,
+    ) -> Result<(Materials, plan::desired::Versions), StepError> {
+        let Some(number) = release else {
             return Ok((self.materials.clone(), plan::desired::Versions::new()));
-        }
+        };
         let release = Release::read(&self.place, number).map_err(|err| StepError::chain(&err))?;
         let materials =
             release.materials(&self.place, &self.keyring).map_err(|err| StepError::chain(&err))?;
