@@ -8,12 +8,14 @@ mod deploy;
 pub mod desired;
 mod destroy;
 mod drill;
+mod evidence;
 mod facts;
 mod journal;
 mod lint;
 mod place;
 mod plan;
 mod policy;
+pub mod proof;
 mod refusal;
 mod restore;
 mod rollback;
@@ -30,6 +32,7 @@ pub use bootstrap::bootstrap;
 pub use deploy::deploy;
 pub use destroy::destroy;
 pub use drill::{drill, drill_shape};
+pub use evidence::evidence;
 pub use facts::{
     Attested, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen,
     SecretSeen, SetSeen, VolumeSeen,

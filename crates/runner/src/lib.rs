@@ -6,6 +6,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 mod contents;
+mod discretion;
 mod execute;
 pub mod live;
 mod loading;
@@ -19,7 +20,7 @@ mod world;
 
 pub use execute::{Ended, ExecuteError, Teller, execute};
 pub use loading::load;
-pub use operations::{Finished, Given, Operations, Planner, existing_keyring, open_keyring};
+pub use operations::{Finished, Given, Operations, Planner, existing_keyring, open_keyring, said};
 pub use release::{Release, ReleaseError};
 pub use run_store::{Run, RunError, RunStore, RunSummary};
 pub use state::{StackDir, StateDir};

@@ -6,6 +6,7 @@ mod control;
 mod deploy;
 mod destroy;
 mod determinism;
+mod evidence;
 mod journal;
 mod lint;
 mod refusals;

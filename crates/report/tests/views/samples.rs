@@ -13,7 +13,8 @@ pub(crate) fn at(seconds: f64) -> jiff::Timestamp {
     start + jiff::SignedDuration::from_millis((seconds * 1000.0) as i64)
 }
 
-fn step(kind: &str, subject: &str, because: &str, action: Action) -> Step {
+/// One step.
+pub(crate) fn step(kind: &str, subject: &str, because: &str, action: Action) -> Step {
     Step {
         id: StepId(format!("{kind}-{subject}").replace([' ', ':'], "-")),
         kind: kind.to_owned(),
@@ -121,7 +122,7 @@ pub(crate) fn failed(plan: &Plan) -> Vec<Entry> {
     let mut entries = done(plan, &[2.1, 0.2, 0.4, 0.0, 0.3]);
     let probe = plan.steps[5].id.clone();
     entries.push(Entry::Started { step: probe.clone(), at: at(3.0) });
-    entries.push(Entry::Failed { step: probe, at: at(63.0), because: because() });
+    entries.push(Entry::Failed { step: probe, at: at(63.0), because: because(), hint: None });
     entries
 }
 

@@ -15,5 +15,5 @@ pub(crate) async fn drill(args: DrillArgs, settings: &Settings, view: &View) -> 
     let given = context::given(&sets, Some(&shares))?;
     let contents = operations.open_set(set.as_deref(), &given).await?;
     let finished = operations.drill(&contents, given, &view.teller()).await?;
-    Ok(view.drill(&finished))
+    Ok(view.run(&finished))
 }
