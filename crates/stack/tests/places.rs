@@ -30,6 +30,7 @@ fn mistakes_of_a_service_are_placed() {
     let mut wrong = Vec::new();
     for (body, expected) in [
         ("imagee: w", "unknown-key compose.yaml:4:5"),
+        ("'<<': { tty: true }", "unknown-key compose.yaml:4:5"),
         ("tty: [a]", "wrong-type compose.yaml:4:10"),
         ("tty: maybe", "wrong-type compose.yaml:4:10"),
         ("scale: many", "wrong-type compose.yaml:4:12"),
