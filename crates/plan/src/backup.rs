@@ -4,7 +4,7 @@ use diag::{Diagnostic, Stop};
 use stack::{ServiceName, Shape, State, StateKind};
 
 use crate::{
-    Action, Facts, Interrupted, KeyStep, Phase, Plan, Policy, Verb, bootstrap::is_captured,
+    Action, Facts, Interrupted, KeyStep, Phase, Plan, Policy, Verb, bootstrap::is_captured, prune::Pruning,
     refusal::refuse_ground, set::SetId, steps::Steps,
 };
 
@@ -69,17 +69,16 @@ pub fn backup(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
         Action::CommitSet { set: set.clone() },
         &["before this instant no set exists".to_owned()],
     );
-    for old in facts.sets.iter().skip(keep(shape).saturating_sub(1)).filter(|_| shape.backup.keep.is_some()) {
-        let why = format!("`[backup] keep` is {}", keep(shape));
-        steps.add("prune", &old.id.0, Action::PruneSet { set: old.id.clone() }, &[why]).forgiving();
-    }
-    plan.steps = steps.finish();
     plan.not_done = discarded(shape);
+    let Pruning { removed, kept } = Pruning::decide(shape, facts);
+    for (old, why) in removed {
+        let action = Action::PruneSet { set: old.clone() };
+        steps.add("prune", &old.0, action, &[why]).forgiving().destroying(&old.0);
+        plan.permits.push(old.0);
+    }
+    plan.not_done.extend(kept);
+    plan.steps = steps.finish();
     Ok(plan)
-}
-
-fn keep(shape: &Shape) -> usize {
-    shape.backup.keep.unwrap_or(u32::MAX) as usize
 }
 
 fn capture(shape: &Shape, set: &SetId, service: &ServiceName, state: &State) -> Action {

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use stack::{EngineKind, SecretName, ServiceName, Shape};
 
+use crate::set::SetId;
+
 /// What a survey of one host saw of one stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
@@ -32,6 +34,9 @@ pub struct Facts {
     pub key_stores: BTreeMap<ServiceName, KeyStoreSeen>,
     /// Sets on the targets, newest first.
     pub sets: Vec<SetSeen>,
+    /// Sets whose removal was begun and not finished: a grave, and objects that no manifest names.
+    #[serde(default)]
+    pub half_removed: Vec<SetId>,
 }
 
 /// The machine and its engine.
@@ -172,7 +177,7 @@ pub struct KeyStoreSeen {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetSeen {
     /// Its id.
-    pub id: crate::set::SetId,
+    pub id: SetId,
     /// The target it was seen on.
     pub target: String,
     /// Its point in time.
@@ -181,4 +186,10 @@ pub struct SetSeen {
     pub bytes: u64,
     /// Its place in the chain.
     pub sequence: u64,
+    /// The release in it, when one was deployed.
+    #[serde(default)]
+    pub release: Option<u64>,
+    /// When a drill or a restore last proved it, by evidence that this state directory signed.
+    #[serde(default)]
+    pub proven_at: Option<jiff::Timestamp>,
 }

@@ -13,6 +13,7 @@ mod lint;
 mod place;
 mod plan;
 mod policy;
+mod prune;
 mod refusal;
 mod restore;
 mod rollback;

@@ -77,9 +77,13 @@ pub fn restore(contents: &SetContents, shape: &Shape, facts: &Facts, policy: &Po
             .add("good", &subject, Action::PointGood { number: Some(number) }, &because)
             .undone_by([Action::PointGood { number: facts.good }]);
     }
+    // What was brought back is proven, and pruning must know it. Nothing that serves is taken back for want of a paper.
+    let set = contents.manifest.set.clone();
+    let kept = ["what was proven is kept, signed".to_owned()];
+    steps.add("evidence", &set.0, Action::WriteEvidence { set: set.clone() }, &kept).forgiving();
     let mut plan = Plan::empty(Verb::Restore, &contents.shape, facts, policy);
     plan.project = shape.stack.clone();
-    plan.set = Some(contents.manifest.set.clone());
+    plan.set = Some(set);
     plan.release = Some(number);
     plan.steps = steps.finish();
     if beside {

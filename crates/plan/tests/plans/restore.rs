@@ -33,7 +33,8 @@ fn a_set_comes_back_under_its_own_names_where_nothing_is_left() {
          probe web
          watch 3 services — a release is good once it was healthy for 10 s
          current release 1 — the restored stack answers
-         good release 1",
+         good release 1
+         ? evidence set-1 — what was proven is kept, signed",
     );
 }
 
@@ -55,6 +56,7 @@ fn a_set_comes_back_beside_where_the_volumes_exist() {
          create web
          start web
          probe web
+         ? evidence set-1 — what was proven is kept, signed
          - `blog` still has its volumes and is left alone: the set is restored beside it as `blog-restore-set-1`",
     );
 }
@@ -77,6 +79,7 @@ fn one_volume_that_is_left_is_enough_to_stay_beside() {
          start db
          probe db
          restore db
+         ? evidence set-1 — what was proven is kept, signed
          - `blog` still has its volumes and is left alone: the set is restored beside it as `blog-restore-set-1`",
     );
 }
@@ -99,7 +102,8 @@ fn a_file_is_put_back_before_its_program_opens_it() {
          probe notes
          watch 1 service — a release is good once it was healthy for 10 s
          current release 1 — the restored stack answers
-         good release 1",
+         good release 1
+         ? evidence set-1 — what was proven is kept, signed",
     );
 }
 
@@ -135,7 +139,8 @@ fn a_live_stack_is_restored_where_its_name_was_typed() {
          restore db
          watch 1 service — a release is good once it was healthy for 10 s
          current release 1 — the restored stack answers
-         good release 1",
+         good release 1
+         ? evidence set-1 — what was proven is kept, signed",
     );
 }
 

@@ -6,7 +6,9 @@
 //! shape:   db=pg:1(postgres) web=app:8  what should be; left out: what runs
 //! store:   session=2                    newest secret versions; `ran with:` those of the running release
 //! also:    blog-old-1 of old            a container beside; `volume blog_x` a volume, `port 80 of nginx` a listener
-//! stack:   production, live, keep 2     what `seaworthy.toml` says beside
+//! stack:   production, live, keep 2     what `seaworthy.toml` says beside; `3 sets kept`, `proves set 1`,
+//!                                       `set 1 of release 2`, `set 9 half removed`: what the targets hold
+//! good:    1                            the good release, where it is not the running one
 //! verb:    rollback to 1                left out: deploy
 //! ```
 
@@ -60,6 +62,7 @@ impl World {
             match *key {
                 "earlier" | "tried" => world.release(rest, &settings, &ran_with, *key == "earlier"),
                 "running" => world.run(rest, &settings, &ran_with),
+                "good" => world.facts.good = Some(rest.parse().expect("a number")),
                 "also" => world.also(rest),
                 "shape" | "store" | "ran with" | "stack" | "verb" | "typed" => {}
                 other => panic!("`{other}` is no line of a world"),
@@ -285,13 +288,22 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
         (name.clone(), SecretSeen { version: *version, fingerprint: format!("of {version}") })
     };
     let sets = settings.iter().find_map(|said| said.strip_suffix(" sets kept")?.parse().ok()).unwrap_or(0);
+    let release_of = |sequence: u64| {
+        let of = format!("set {sequence} of release ");
+        settings.iter().find_map(|said| said.strip_prefix(&of)?.parse().ok())
+    };
     let set = |sequence: u64| SetSeen {
         id: set_id(sequence),
         target: "/mnt/backups".to_owned(),
         point: now(),
         bytes: 1,
         sequence,
+        release: release_of(sequence),
+        proven_at: settings.contains(&format!("proves set {sequence}").as_str()).then(now),
     };
+    let half = settings
+        .iter()
+        .filter_map(|said| said.strip_prefix("set ")?.strip_suffix(" half removed")?.parse().ok());
     Facts {
         seen_at: now(),
         host: HostSeen {
@@ -312,5 +324,6 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
         secrets: store.iter().map(seen).collect(),
         key_stores: BTreeMap::new(),
         sets: (1..=sets).rev().map(set).collect(),
+        half_removed: half.map(set_id).collect(),
     }
 }

@@ -1,4 +1,5 @@
-//! The signed record of a drill: written from the journal, never from memory.
+//! The signed record of a drill or a restore: written from the journal alone, so that it is the same whoever writes it
+//! again after a crash.
 
 use backup::{
     CanaryProof, CountProof, Evidence, Ladder, ObjectSize, PhaseTime, ProbeProof, RecoveryPoint,
@@ -20,6 +21,7 @@ impl LiveWorld {
         let phases = phases(so_far);
         let began_at = so_far.progress.times.values().map(|(began, _)| *began).min();
         let began_at = began_at.unwrap_or_else(|| self.clock.now());
+        let ended_at = last_end(so_far, |_| true).unwrap_or(began_at);
         let recovered =
             last_end(so_far, |step| matches!(step.action, Action::Probe { .. })).unwrap_or(began_at);
         let millis = |duration: std::time::Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
@@ -30,7 +32,7 @@ impl LiveWorld {
             stack: manifest.stack.clone(),
             shape: manifest.shape.clone(),
             began_at,
-            ended_at: self.clock.now(),
+            ended_at,
             level: level(so_far),
             phases,
             recovery_point: RecoveryPoint::measure(began_at, manifest.point, newest_heartbeat(so_far)),

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use backup::{PostgresAccess, Recipients, SetWriter, SignedManifest, SqlitePlace, Target, TargetError};
+use backup::{
+    PostgresAccess, Recipients, SetWriter, SignedManifest, SqlitePlace, Target, TargetError, TargetTrouble,
+};
 use plan::{
     Output,
     set::{Canary, KeyList, MANIFEST_SCHEMA, Manifest, Object, Role, SetId},
@@ -81,11 +83,14 @@ impl LiveWorld {
         Ok(Output::None)
     }
 
+    /// Removes a set from every target that has it: what one of them refuses keeps no other from being cleared.
     pub(super) fn prune_set(&self, set: &SetId) -> Result<Output, StepError> {
-        for target in self.targets() {
-            target.prune(set).map_err(|err| StepError::chain(&err))?;
+        let pruned: Vec<_> = self.targets().iter().map(|target| target.prune(set)).collect();
+        let absent = |err: &TargetError| err.trouble == TargetTrouble::Missing;
+        match pruned.into_iter().filter_map(Result::err).find(|err| !absent(err)) {
+            Some(err) => Err(StepError::chain(&err)),
+            None => Ok(Output::None),
         }
-        Ok(Output::None)
     }
 
     pub(super) async fn capture(

@@ -72,6 +72,7 @@ impl State {
                 .collect(),
             key_stores: self.key_stores_of(project),
             sets: self.sets_seen(),
+            half_removed: Vec::new(),
             secrets: secrets(&place),
             releases: place.releases.into_values().collect(),
             current: place.current,
@@ -127,6 +128,8 @@ impl State {
                 point: manifest.point,
                 bytes: manifest.objects.iter().map(|object| object.sealed_bytes).sum(),
                 sequence: manifest.sequence,
+                release: manifest.release,
+                proven_at: self.evidence.contains(&manifest.set).then_some(self.now),
             })
             .collect();
         sets.sort_by_key(|set| std::cmp::Reverse(set.sequence));
