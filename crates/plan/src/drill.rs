@@ -6,6 +6,7 @@ use stack::{ServiceName, Shape, StackName};
 use crate::{
     Action, Effect, Facts, Plan, Policy, Verb,
     destroy::remove_networks_and_volumes,
+    opening::lacks_shares,
     place::Placing,
     refusal::refuse_ground,
     restore::{SetContents, bring_back},
@@ -18,6 +19,9 @@ use crate::{
 /// As [`restore`].
 pub fn drill(contents: &SetContents, facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
     let shape = drill_shape(contents, policy);
+    if let Some((lacking, again)) = lacks_shares(&shape, policy, &policy.typed) {
+        return Err(Stop::precondition(lacking.hint(again.to_string())));
+    }
     refuse_ground(&shape, facts, policy)?;
     let mut steps = Steps::default();
     let placing = Placing {

@@ -10,6 +10,7 @@ mod drill;
 mod facts;
 mod journal;
 mod lint;
+mod opening;
 mod place;
 mod plan;
 mod policy;
@@ -36,8 +37,9 @@ pub use facts::{
 };
 pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress};
 pub use lint::lint;
+pub use opening::{can_be_opened, sealed_store};
 pub use plan::{Interrupted, PLAN_SCHEMA, Plan, Step, StepId, Verb};
-pub use policy::Policy;
+pub use policy::{Policy, Typed};
 pub use restore::{SetContents, restore, restored_shape};
 pub use rollback::rollback;
 pub use validate::{ClosedPort, MustAnswer, MustNot, Questions, questions};

@@ -115,7 +115,7 @@ pub(crate) fn on(settings: &Settings, engine: Arc<dyn Engine>, loaded: Loaded) -
 ///
 /// # Errors
 /// When a file it names cannot be read.
-pub(crate) fn given(sets: &SetArgs, shares: Option<&SharesArgs>) -> Result<Given, Stop> {
+pub(crate) fn given(settings: &Settings, sets: &SetArgs, shares: Option<&SharesArgs>) -> Result<Given, Stop> {
     let SetArgs { from, identity: _, signer } = sets;
     let shares = shares.map(settings::shares).transpose()?.unwrap_or_default();
     Ok(Given {
@@ -124,6 +124,7 @@ pub(crate) fn given(sets: &SetArgs, shares: Option<&SharesArgs>) -> Result<Given
         from: from.clone(),
         identities: settings::identities(sets)?,
         signer: signer.clone(),
+        typed: settings.typed.clone(),
     })
 }
 

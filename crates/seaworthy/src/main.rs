@@ -1,9 +1,11 @@
 //! The binary: arguments to settings to one call to a view to an exit code.
 //!
-//! `cli` is what can be typed, `settings` what it means, `verbs` one file a verb, `view` the only place that prints.
+//! `cli` is what can be typed, `settings` what it means, `verbs` one file a verb, `view` the only place that prints,
+//! `asking` what is asked on a terminal.
 
 #[cfg(feature = "demo")]
 mod app;
+mod asking;
 mod cli;
 mod context;
 mod settings;

@@ -10,6 +10,8 @@
 //!                                       `set 1 of release 2`, `set 9 half removed`: what the targets hold
 //! good:    1                            the good release, where it is not the running one
 //! verb:    rollback to 1                left out: deploy
+//! shares:  0                            key shares that were given; left out: nobody was asked
+//! as typed: restore --from /mnt/b       the command line
 //! ```
 
 use std::{collections::BTreeMap, time::Duration};
@@ -17,7 +19,7 @@ use std::{collections::BTreeMap, time::Duration};
 use diag::Stop;
 use plan::{
     ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, Plan, Policy, ReleaseSeen,
-    SecretSeen, SetContents, SetSeen, VolumeSeen,
+    SecretSeen, SetContents, SetSeen, Typed, VolumeSeen,
     desired::{self, Versions},
     set::{MANIFEST_SCHEMA, Manifest, SetId},
 };
@@ -31,7 +33,7 @@ const STATE: &str = "/var/lib/seaworthy";
 pub(crate) struct World {
     pub(crate) shape: Shape,
     pub(crate) facts: Facts,
-    policy: Policy,
+    pub(crate) policy: Policy,
     verb: String,
 }
 
@@ -55,7 +57,11 @@ impl World {
         let mut world = World {
             shape: shape(one("shape").or(one("running")).unwrap_or_default(), &settings),
             facts: facts(&store, &settings),
-            policy: policy(one("typed")),
+            policy: Policy {
+                typed: Typed(one("as typed").unwrap_or("restore").split(' ').map(str::to_owned).collect()),
+                shares: one("shares").map(|shares| shares.parse().expect("a number")),
+                ..policy(one("typed"))
+            },
             verb: one("verb").unwrap_or("deploy").to_owned(),
         };
         for (key, rest) in &lines {
@@ -64,7 +70,7 @@ impl World {
                 "running" => world.run(rest, &settings, &ran_with),
                 "good" => world.facts.good = Some(rest.parse().expect("a number")),
                 "also" => world.also(rest),
-                "shape" | "store" | "ran with" | "stack" | "verb" | "typed" => {}
+                "shape" | "store" | "ran with" | "stack" | "verb" | "typed" | "as typed" | "shares" => {}
                 other => panic!("`{other}` is no line of a world"),
             }
         }
@@ -242,6 +248,8 @@ fn policy(typed: Option<&str>) -> Policy {
         tool: "test".to_owned(),
         state_dir: STATE.to_owned(),
         confirmed: typed.map(str::to_owned),
+        shares: None,
+        typed: Typed::default(),
     }
 }
 

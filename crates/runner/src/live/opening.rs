@@ -3,10 +3,10 @@
 use backup::{OpenError, SignatureError, SignedManifest, Target, TargetError, TargetTrouble};
 use diag::{Diagnostic, Stop};
 use plan::{
-    SetContents,
+    Policy, SetContents,
     set::{Manifest, Role, SetId},
 };
-use secrets::Secret;
+use secrets::{Identities, Secret};
 
 use super::SetAccess;
 use crate::release::unpack;
@@ -15,7 +15,11 @@ use crate::release::unpack;
 ///
 /// # Errors
 /// When there is no such set, it is another stack's or another signer's, or it cannot be opened.
-pub(crate) async fn open_contents(sets: &SetAccess, set: Option<&str>) -> Result<SetContents, Stop> {
+pub(crate) async fn open_contents(
+    sets: &SetAccess,
+    set: Option<&str>,
+    policy: &Policy,
+) -> Result<SetContents, Stop> {
     let stack = sets.stack.clone().expect("the stack of a set is always known");
     let Some(root) = sets.targets.first() else {
         let said = Diagnostic::error("no-target", "no target is known");
@@ -28,7 +32,9 @@ pub(crate) async fn open_contents(sets: &SetAccess, set: Option<&str>) -> Result
     };
     let signed = target.read_manifest(&set).map_err(|err| unreadable(&err))?;
     let manifest = verified(&signed, sets)?;
-    let tar = release_in(&target, &manifest, sets).await?;
+    let identities = sets.identities.as_ref().expect("an identity is always chosen before a set is read");
+    plan::can_be_opened(&manifest, &identities.recipients(), policy)?;
+    let tar = release_in(&target, &manifest, identities).await?;
     let (release, _) = unpack(tar.expose()).map_err(|err| refused("unreadable-set", &err))?;
     Ok(SetContents { manifest, shape: *release.shape, secrets: release.secrets })
 }
@@ -73,8 +79,11 @@ fn verified(signed: &SignedManifest, sets: &SetAccess) -> Result<Manifest, Stop>
     }
 }
 
-async fn release_in(target: &Target, manifest: &Manifest, sets: &SetAccess) -> Result<Secret<Vec<u8>>, Stop> {
-    let identities = sets.identities.as_ref().expect("an identity is always chosen before a set is read");
+async fn release_in(
+    target: &Target,
+    manifest: &Manifest,
+    identities: &Identities,
+) -> Result<Secret<Vec<u8>>, Stop> {
     let object = manifest.objects.iter().find(|object| object.role == Role::Release);
     let object = object.ok_or_else(|| {
         let message =

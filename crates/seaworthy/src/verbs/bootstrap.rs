@@ -20,6 +20,7 @@ pub(crate) async fn bootstrap(args: BootstrapArgs, settings: &Settings, view: &V
         shares: settings::shares(&shares)?,
         hand_over: hand_over(&operations.shape, shares_out, view)?,
         given: given_values(&operations.shape, &from_file, from_stdin.as_deref())?,
+        ask: None,
     };
     let given_names: Vec<SecretName> = people.given.keys().cloned().collect();
     let planner = |shape: &Shape, facts: &plan::Facts, policy: &plan::Policy| {

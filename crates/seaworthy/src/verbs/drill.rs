@@ -2,12 +2,13 @@
 
 use diag::{Exit, Stop};
 
-use crate::{cli::DrillArgs, context, settings::Settings, view::View};
+use crate::{asking, cli::DrillArgs, context, settings::Settings, view::View};
 
 pub(crate) async fn drill(args: DrillArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let DrillArgs { set, sets, shares } = args;
     let operations = context::operations(settings).await?;
-    let given = context::given(&sets, Some(&shares))?;
+    let mut given = context::given(settings, &sets, Some(&shares))?;
+    given.people.ask = asking::holders(view);
     let contents = operations.open_set(set.as_deref(), &given).await?;
     let finished = operations.drill(&contents, given, &view.teller()).await?;
     Ok(view.drill(&finished))

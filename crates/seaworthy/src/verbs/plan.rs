@@ -22,7 +22,7 @@ pub(crate) async fn plan(args: PlanArgs, settings: &Settings, view: &View) -> Re
         "backup" => operations.plan(&plan::backup, None).await?,
         "destroy" => operations.plan(&destroy, typed).await?,
         "restore" | "drill" => {
-            let given = context::given(&sets, None)?;
+            let given = context::given(settings, &sets, None)?;
             let contents = operations.open_set(what.as_deref(), &given).await?;
             match verb.as_str() {
                 "restore" => operations.plan_restore(&contents, typed).await?,

@@ -2,13 +2,14 @@
 
 use diag::{Exit, Stop};
 
-use crate::{cli::RestoreArgs, context, settings::Settings, view::View};
+use crate::{asking, cli::RestoreArgs, context, settings::Settings, view::View};
 
 pub(crate) async fn restore(args: RestoreArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let RestoreArgs { set, confirm, sets, shares } = args;
     let operations = context::operations(settings).await?;
-    let mut given = context::given(&sets, Some(&shares))?;
+    let mut given = context::given(settings, &sets, Some(&shares))?;
     given.confirmed = confirm;
+    given.people.ask = asking::holders(view);
     let contents = operations.open_set(set.as_deref(), &given).await?;
     let finished = operations.restore(&contents, given, &view.teller()).await?;
     Ok(view.run(&finished))
