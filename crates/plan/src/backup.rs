@@ -4,8 +4,12 @@ use diag::{Diagnostic, Stop};
 use stack::{ServiceName, Shape, State, StateKind};
 
 use crate::{
-    Action, Facts, Interrupted, KeyStep, Phase, Plan, Policy, Verb, bootstrap::is_captured, prune::Pruning,
-    refusal::refuse_ground, set::SetId, steps::Steps,
+    Action, Facts, Interrupted, KeyStep, Phase, Plan, Policy, Verb,
+    bootstrap::is_captured,
+    prune::Pruning,
+    refusal::{is_for_development, refuse_ground},
+    set::SetId,
+    steps::Steps,
 };
 
 /// Plans a backup of everything the shape declares as state, together with the keys that open it.
@@ -125,7 +129,15 @@ fn refuse_unready(shape: &Shape, facts: &Facts, captured: &[(&ServiceName, &Stat
             ),
         );
     }
-    for (service, _) in captured {
+    for (service, state) in captured {
+        if matches!(state.kind, StateKind::Transit(_)) && !gives_snapshots(shape, facts, service) {
+            let message = format!("`{service}` runs in development mode, and no set can hold its keys");
+            said.push(
+                Diagnostic::error("keys-without-snapshot", message)
+                    .hint("seaworthy explain keys-without-snapshot"),
+            );
+            continue;
+        }
         let name = shape.container_name(service);
         let seen = facts.containers.iter().find(|seen| seen.name == name);
         if !seen.is_some_and(|seen| matches!(seen.phase, Phase::Running { .. })) {
@@ -141,4 +153,9 @@ fn refuse_unready(shape: &Shape, facts: &Facts, captured: &[(&ServiceName, &Stat
         }
     }
     if said.is_empty() { Ok(()) } else { Err(Stop { exit: diag::Exit::Precondition, diagnostics: said }) }
+}
+
+/// Whether a key store can be captured: by its own word, else by how it is started.
+fn gives_snapshots(shape: &Shape, facts: &Facts, store: &ServiceName) -> bool {
+    facts.key_stores.get(store).map_or(!is_for_development(shape, store), |seen| seen.snapshots)
 }

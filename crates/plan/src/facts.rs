@@ -169,8 +169,16 @@ pub struct KeyStoreSeen {
     pub sealed: bool,
     /// It says that it is a development store.
     pub development: bool,
+    /// It gives snapshots: one that keeps its keys in memory alone has none.
+    #[serde(default = "gives_snapshots")]
+    pub snapshots: bool,
     /// Its version.
     pub version: String,
+}
+
+/// What was not asked before is found out when it is captured.
+fn gives_snapshots() -> bool {
+    true
 }
 
 /// A committed set on a target.

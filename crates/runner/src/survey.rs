@@ -145,6 +145,7 @@ async fn ask_key_store(
         initialised: health.initialised,
         sealed: health.sealed,
         development: health.development,
+        snapshots: health.snapshots,
         version: health.version,
     });
     seen.map(|seen| (service.clone(), seen)).into_iter().collect()

@@ -177,6 +177,33 @@ fn a_set_is_not_begun_where_something_is_missing() {
 }
 
 #[test]
+fn keys_that_live_in_memory_are_told_before_anything_is_captured() {
+    let expected = "exit 4
+         error[keys-without-snapshot]: `bao` runs in development mode, and no set can hold its keys; hint: seaworthy explain keys-without-snapshot";
+    check(
+        "running: bao=bao:2(keys, in memory) db=pg:1(postgres)
+         store: app_keys=1
+         verb: backup",
+        expected,
+    );
+    // Before it was asked, its token says it.
+    check(
+        "running: bao=bao:2(keys for development, env TOKEN=root, unanswered) db=pg:1(postgres)
+         store: app_keys=1
+         verb: backup",
+        expected,
+    );
+}
+
+#[test]
+fn a_store_for_development_that_can_be_captured_is_captured() {
+    let world = "running: bao=bao:2(keys for development, env TOKEN=root) db=pg:1(postgres)
+         store: app_keys=1
+         verb: backup";
+    assert!(World::read(world).plan().is_ok());
+}
+
+#[test]
 fn a_stack_that_declares_no_state_has_nothing_to_back_up() {
     check(
         "running: web=app:7

@@ -160,6 +160,7 @@ impl World {
                 initialised: true,
                 sealed: spec.says("sealed"),
                 development: transit.dev_token.is_some(),
+                snapshots: !spec.says("in memory"),
                 version: "2.0".to_owned(),
             };
             if !spec.says("unanswered") {

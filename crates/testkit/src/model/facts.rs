@@ -111,7 +111,8 @@ impl State {
             let development = transit.dev_token.is_some();
             let initialised = development || self.data_seen(name).is_some_and(|data| data.ring.is_some());
             let version = "model".to_owned();
-            let seen = KeyStoreSeen { initialised, sealed: made.sealed, development, version };
+            let seen =
+                KeyStoreSeen { initialised, sealed: made.sealed, development, snapshots: true, version };
             matches!(self.phase(made), Phase::Running { .. }).then(|| (spec.service.clone(), seen))
         });
         ours.collect()
