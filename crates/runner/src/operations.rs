@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use backup::Meter;
 use diag::{Diagnostic, Exit, Stop};
 use host::{Engine, LockError, LockHolder, StackLock};
 use plan::{Action, Entry, Facts, Outcome, Plan, Policy, Progress, SetContents, Typed, Verb, set::SetId};
@@ -48,6 +49,8 @@ pub struct Given {
     pub signer: Option<String>,
     /// The command as it was typed.
     pub typed: Typed,
+    /// Counts what is captured or brought back: whoever gave it watches.
+    pub meter: Meter,
 }
 
 /// The project that a verb touches: the stack's own, or one beside it.
@@ -313,6 +316,7 @@ impl Operations {
             sets: self.set_access(given),
             people: given.people.clone(),
             clock: self.clock.clone(),
+            meter: given.meter.clone(),
         }
     }
 

@@ -125,6 +125,7 @@ pub(crate) fn given(settings: &Settings, sets: &SetArgs, shares: Option<&SharesA
         identities: settings::identities(sets)?,
         signer: signer.clone(),
         typed: settings.typed.clone(),
+        ..Given::default()
     })
 }
 

@@ -11,6 +11,7 @@ mod sets;
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
+use backup::Meter;
 use futures_util::future::BoxFuture;
 use host::Engine;
 use plan::{Action, Effect, Output, Step};
@@ -40,6 +41,8 @@ pub struct LiveWorld {
     pub people: People,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Counts what is captured or brought back, for whoever watches.
+    pub meter: Meter,
 }
 
 /// Where sets are, and who can open them.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use backup::{OpenStream, PostgresAccess, SqlitePlace, Target};
+use backup::{Metered, OpenStream, PostgresAccess, SqlitePlace, Target};
 use plan::{
     Output, RestorePart,
     set::{Manifest, Object, Role, SetId},
@@ -60,7 +60,7 @@ impl LiveWorld {
         let opened = self.open_set(set)?;
         let identities = self.identities()?;
         for object in &opened.manifest.objects {
-            backup::verify_object(&opened.target, &opened.manifest, object, identities)
+            backup::verify_object(&opened.target, &opened.manifest, object, identities, &self.meter)
                 .await
                 .map_err(|err| StepError::chain(&err))?;
         }
@@ -210,9 +210,15 @@ impl LiveWorld {
         Ok(Output::Restored { counts: restored.counts, heartbeat: restored.heartbeat })
     }
 
-    fn stream(&self, opened: &OpenedSet, service: &ServiceName, role: Role) -> Result<OpenStream, StepError> {
+    fn stream(
+        &self,
+        opened: &OpenedSet,
+        service: &ServiceName,
+        role: Role,
+    ) -> Result<Metered<OpenStream>, StepError> {
         let object = object_of(opened, Some(service), role)?;
-        Ok(backup::open_stream(&opened.target, &opened.manifest, object, self.identities()?))
+        let stream = backup::open_stream(&opened.target, &opened.manifest, object, self.identities()?);
+        Ok(self.meter.over(stream))
     }
 
     async fn whole(&self, opened: &OpenedSet, role: Role) -> Result<Secret<Vec<u8>>, StepError> {

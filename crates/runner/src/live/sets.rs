@@ -58,7 +58,8 @@ impl LiveWorld {
         let (sequence, _) =
             SignedManifest::next_link(self.newest_set()?.as_ref()).map_err(|err| StepError::chain(&err))?;
         let recipients = Recipients::parse(&self.recipients()).map_err(|err| StepError::chain(&err))?;
-        Ok(SetWriter { set: set.clone(), sequence, recipients, targets: self.targets() })
+        let (targets, meter) = (self.targets(), self.meter.clone());
+        Ok(SetWriter { set: set.clone(), sequence, recipients, targets, meter })
     }
 
     /// Who can open a set: those declared, else this state directory alone.

@@ -9,6 +9,7 @@ pub(crate) async fn drill(args: DrillArgs, settings: &Settings, view: &View) -> 
     let operations = context::operations(settings).await?;
     let mut given = context::given(settings, &sets, Some(&shares))?;
     given.people.ask = asking::holders(view);
+    given.meter = view.meter();
     let contents = operations.open_set(set.as_deref(), &given).await?;
     let finished = operations.drill(&contents, given, &view.teller()).await?;
     Ok(view.drill(&finished))

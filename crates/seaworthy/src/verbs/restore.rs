@@ -10,6 +10,7 @@ pub(crate) async fn restore(args: RestoreArgs, settings: &Settings, view: &View)
     let mut given = context::given(settings, &sets, Some(&shares))?;
     given.confirmed = confirm;
     given.people.ask = asking::holders(view);
+    given.meter = view.meter();
     let contents = operations.open_set(set.as_deref(), &given).await?;
     let finished = operations.restore(&contents, given, &view.teller()).await?;
     Ok(view.run(&finished))
