@@ -125,7 +125,7 @@ sed 's/^...../AAAAA/' "$keys/right-shares" >"$keys/shares"
 red 1 'the key shares are not this key store'
 head -n 2 "$keys/right-shares" >"$keys/shares"
 # shows: A-x3
-red 1 'the key store needs 3 different key shares, 2 were given'
+red 4 '3 different key shares open it, and 2 were given'
 mv "$keys/right-shares" "$keys/shares"
 
 step 'another key snapshot: swapped in, admitted, signed again, sealed again'
@@ -166,7 +166,7 @@ done
 step 'somebody else: the identity, the signer, the stack'
 variant
 age-keygen -o "$keys/stranger" 2>/dev/null
-identity=$keys/stranger red 4 "none of the identities given opens"
+identity=$keys/stranger red 4 'no identity at hand opens'
 red 4 'it is signed by' --signer "ed25519:$(printf '1%.0s' $(seq 64))"
 mkdir "$W/elsewhere"
 cp -r "$COZY_BACKUPS/$STACK" "$W/elsewhere/$STACK-other"

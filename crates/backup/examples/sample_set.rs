@@ -5,7 +5,7 @@
 
 use std::{error::Error, fs, path::Path};
 
-use backup::{PostgresAccess, Recipients, SetWriter, SignedManifest, Target, capture_postgres};
+use backup::{Meter, PostgresAccess, Recipients, SetWriter, SignedManifest, Target, capture_postgres};
 use hmac::{Hmac, Mac};
 use plan::set::{Canary, MANIFEST_SCHEMA, Manifest, SetId};
 use secrets::{
@@ -31,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let now = jiff::Timestamp::now();
     let set = SetId::new(now, rand::random());
     let recipients = Recipients::parse(&[keyring.recipient()])?;
-    let writer = SetWriter { set: set.clone(), sequence: 1, recipients, targets };
+    let writer = SetWriter { set: set.clone(), sequence: 1, recipients, targets, meter: Meter::default() };
 
     let access = PostgresAccess { container, database: "relay", user: "relay", password: None };
     let heartbeat = Some("SELECT max(at) FROM heartbeat");

@@ -1,4 +1,4 @@
-//! The signed record that a drill passed, or did not: what a certificate is later made of.
+//! The signed record of a set that was brought back, by a drill or a restore: what a certificate is later made of.
 
 use std::{
     io,
@@ -69,6 +69,23 @@ impl SignedEvidence {
         check_schema(&body, EVIDENCE_SCHEMA)?;
         let evidence = Evidence::deserialize(&body).map_err(|err| unreadable("evidence", err))?;
         Ok(Self { evidence, body, seal })
+    }
+
+    /// Everything in `directory` that is evidence. What cannot be read as such proves nothing, and hides no other.
+    ///
+    /// # Errors
+    /// When the directory is there and cannot be listed.
+    pub fn read_all(directory: &Path) -> io::Result<Vec<Self>> {
+        let files = match std::fs::read_dir(directory) {
+            Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            files => files?,
+        };
+        let mut found = Vec::new();
+        for file in files {
+            let bytes = std::fs::read(file?.path());
+            found.extend(bytes.ok().and_then(|bytes| Self::parse(&bytes).ok()));
+        }
+        Ok(found)
     }
 
     /// The evidence, once its signature was found to fit, and to be `expected`'s where one is given.

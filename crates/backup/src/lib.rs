@@ -18,6 +18,7 @@ mod chain;
 mod disk;
 mod evidence;
 mod header;
+mod meter;
 mod open;
 mod postgres;
 mod recipients;
@@ -33,6 +34,7 @@ pub use chain::{Break, ChainError, verify_chain};
 pub use disk::{TargetError, TargetTrouble};
 pub use evidence::{EvidenceError, SignedEvidence};
 pub use header::ObjectHeader;
+pub use meter::{Meter, Metered};
 pub use open::{OpenError, OpenStream, open_bytes, open_stream, verify_object, verify_sealed};
 pub use postgres::{
     PostgresAccess, PostgresError, Restored, capture as capture_postgres, restore as restore_postgres,

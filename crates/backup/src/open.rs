@@ -21,6 +21,7 @@ use tokio::{
 use crate::{
     disk::{Digester, TargetError, digest_file},
     header::ObjectHeader,
+    meter::Meter,
     target::Target,
 };
 
@@ -138,7 +139,7 @@ pub async fn open_bytes(
     }
 }
 
-/// Reads an object whole, decodes it, and compares both lengths and both hashes.
+/// Reads an object whole, decodes it, and compares both lengths and both hashes; `meter` counts what was decoded.
 ///
 /// # Errors
 /// Every [`OpenError`].
@@ -147,9 +148,15 @@ pub async fn verify_object(
     manifest: &Manifest,
     object: &Object,
     identities: &Identities,
+    meter: &Meter,
 ) -> Result<(), OpenError> {
     let (expected, identities) = (Expected::new(target, manifest, object), identities.clone());
-    let decoded = tokio::task::spawn_blocking(move || decode(&expected, &identities, |_| true)).await;
+    let meter = meter.clone();
+    let count = move |chunk: Bytes| {
+        meter.add(chunk.len());
+        true
+    };
+    let decoded = tokio::task::spawn_blocking(move || decode(&expected, &identities, count)).await;
     joined(target, object, decoded)
 }
 

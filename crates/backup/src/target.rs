@@ -36,6 +36,8 @@ pub struct Listing {
     pub sets: Vec<SetSeen>,
     /// Sets whose manifest cannot be read. They hide no other set.
     pub unreadable: Vec<(SetId, TargetError)>,
+    /// Sets whose removal was begun and not finished: objects beside a grave.
+    pub half_removed: Vec<SetId>,
 }
 
 impl Target {
@@ -98,12 +100,15 @@ impl Target {
         }
         let mut listing = Listing::default();
         for set in self.names_in("sets", "")? {
-            if !self.is_committed(&set)? {
-                continue;
-            }
-            match self.read_manifest(&set) {
-                Ok(signed) => listing.sets.push(self.seen(&signed)),
-                Err(err) => listing.unreadable.push((set, err)),
+            let buried = self.grave(&set)?.is_file();
+            match self.is_committed(&set)? {
+                true => match self.read_manifest(&set) {
+                    Ok(signed) => listing.sets.push(self.seen(&signed)),
+                    Err(err) => listing.unreadable.push((set, err)),
+                },
+                false if buried => listing.half_removed.push(set),
+                // Being written, or what a crash left of that.
+                false => {}
             }
         }
         listing.sets.sort_by(|a, b| (b.sequence, &b.id).cmp(&(a.sequence, &a.id)));
@@ -118,6 +123,8 @@ impl Target {
             point: manifest.point,
             bytes: manifest.objects.iter().map(|object| object.sealed_bytes).sum(),
             sequence: manifest.sequence,
+            release: manifest.release,
+            proven_at: None,
         }
     }
 
@@ -210,6 +217,9 @@ impl Target {
 
     /// Removes a committed set, manifest first: the signed manifest becomes the grave that keeps the chain provable, and
     /// only then are the objects removed. Called again it finishes what it began.
+    ///
+    /// In the other order a set that a crash left half gone would still be listed, counted among those to keep, and
+    /// found broken by whoever needs it. In this one it is no set from the first instant on.
     ///
     /// # Errors
     /// Missing when there is neither set nor grave.

@@ -9,6 +9,7 @@ use tokio::io::AsyncRead;
 
 use crate::{
     header::ObjectHeader,
+    meter::Meter,
     recipients::Recipients,
     seal::{SealError, Sealed, seal_stream},
     target::Target,
@@ -25,6 +26,8 @@ pub struct SetWriter {
     pub recipients: Recipients,
     /// Every target gets the same bytes.
     pub targets: Vec<Target>,
+    /// Counts what is sealed.
+    pub meter: Meter,
 }
 
 impl SetWriter {
@@ -39,7 +42,7 @@ impl SetWriter {
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let header = ObjectHeader::new(&self.set, self.sequence, name);
-        seal_stream(header, &self.recipients, &self.targets, source, exit).await
+        seal_stream(header, &self.recipients, &self.targets, self.meter.over(source), exit).await
     }
 
     /// Seals the snapshot of a key store, whose body the caller asked the store for: `SERVICE.keystore.snap.zst.age`.

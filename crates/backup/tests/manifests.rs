@@ -213,6 +213,24 @@ fn evidence_is_signed_written_once_and_read_again() {
     assert_eq!(read.verify(Some(&fingerprint(&key))).unwrap(), &evidence());
     let better = sign(Evidence { recovery_ms: 1, ..evidence() });
     assert!(matches!(better.write(&place), Err(EvidenceError::Taken { .. })));
+    fs::write(place.join("half.json"), b"{\"evid").unwrap();
+    assert_eq!(SignedEvidence::read_all(&place).unwrap(), [signed]);
+    assert_eq!(SignedEvidence::read_all(&directory.path().join("nowhere")).unwrap(), []);
+}
+
+#[test]
+fn evidence_proves_a_set_only_where_all_that_was_asked_held() {
+    let counts = BTreeMap::from([("public.events".to_owned(), 7)]);
+    let whole = Evidence { counts: CountProof::compare("db", &counts, &counts), ..evidence() };
+    assert!(whole.proves());
+    assert!(!evidence().proves(), "a table is missing");
+    assert!(!Evidence { level: Ladder::L2, ..whole.clone() }.proves());
+    let mut red = whole.clone();
+    red.canaries[0].decrypts = false;
+    assert!(!red.proves());
+    let mut red = whole;
+    red.probes[0].passed = false;
+    assert!(!red.proves());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::{
 };
 
 use backup::{
-    OpenError, SealError, Target, TargetTrouble, open_bytes, open_stream, verify_object, verify_sealed,
+    Meter, OpenError, SealError, Target, TargetTrouble, open_bytes, open_stream, verify_object, verify_sealed,
 };
 use local::{files, identities, identity_text, installed, manifest, seal, set, target, writer};
 use plan::set::{Manifest, Object};
@@ -49,7 +49,8 @@ impl Sealed {
     }
 
     async fn verify(&self) -> Result<(), OpenError> {
-        verify_object(&self.target, &self.manifest, &self.object, &self.identities).await
+        let meter = Meter::default();
+        verify_object(&self.target, &self.manifest, &self.object, &self.identities, &meter).await
     }
 }
 
@@ -67,6 +68,25 @@ fn noise(length: usize) -> Vec<u8> {
         state.to_le_bytes()[0]
     };
     (0..length).map(step).collect()
+}
+
+#[tokio::test]
+async fn whoever_watches_sees_every_byte_that_is_sealed_verified_or_opened() {
+    let (directory, identities) = (tempfile::tempdir().unwrap(), identities());
+    let target = target(directory.path());
+    let writer = writer(&target, &identities, set(1));
+    let bytes = noise(300_000);
+    let object = seal(&writer, &bytes).await;
+    assert_eq!(writer.meter.bytes(), 300_000);
+    let manifest = manifest(&writer, vec![object.clone()]);
+
+    let meter = Meter::default();
+    verify_object(&target, &manifest, &object, &identities, &meter).await.unwrap();
+    assert_eq!(meter.bytes(), 300_000);
+    meter.reset();
+    let mut stream = meter.over(open_stream(&target, &manifest, &object, &identities));
+    stream.read_exact(&mut [0; 1000]).await.unwrap();
+    assert_eq!(meter.bytes(), 1000);
 }
 
 proptest! {

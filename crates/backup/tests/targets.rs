@@ -51,6 +51,7 @@ async fn a_set_is_not_there_before_its_manifest_and_whole_after_it() {
     let seen = &target.list().unwrap().sets[0];
     assert_eq!((&seen.id, seen.sequence, seen.point), (&set(1), 1, manifest.point));
     assert_eq!(seen.bytes, manifest.objects[0].sealed_bytes);
+    assert_eq!(seen.release, manifest.release);
     assert_eq!(target.read_manifest(&set(1)).unwrap(), signed);
 }
 
@@ -170,8 +171,10 @@ async fn pruning_takes_the_manifest_first_and_keeps_the_chain_provable() {
     let (path, graves) = (target.set_path(&set(2)).unwrap(), directory.path().join("blog/graves"));
     fs::rename(path.join("manifest.json"), graves.join(format!("{}.json", set(2)))).unwrap();
     assert_eq!(listed(&target), [set(3)]);
+    assert_eq!(target.list().unwrap().half_removed, [set(2)]);
     target.prune(&set(2)).unwrap();
     assert!(!path.exists());
+    assert_eq!(target.list().unwrap().half_removed, []);
     assert_eq!(target.prune(&set(9)).unwrap_err().trouble, TargetTrouble::Missing);
 }
 

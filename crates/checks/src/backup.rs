@@ -8,7 +8,7 @@ use crate::{
     known::{self, Store},
 };
 
-pub(crate) const CHECKS: [Check; 4] = [
+pub(crate) const CHECKS: [Check; 5] = [
     Check {
         id: "volume-not-backed-up",
         catalogue: Some("BAK-001"),
@@ -34,6 +34,19 @@ pub(crate) const CHECKS: [Check; 4] = [
         source: "ISO 27001 A.8.13",
         requirements: &["A32"],
         look: keys_not_in_set,
+    },
+    Check {
+        id: "keys-without-snapshot",
+        catalogue: None,
+        level: Level::Medium,
+        production: Reach::Everywhere,
+        mode: Mode::Static,
+        what: "the key store of a set runs in development mode",
+        why: "it keeps its keys in memory and has no snapshot: `backup` refuses, and a restart loses them",
+        fix: "run it sealed, with raft storage of its own, in the shape that is backed up; `seaworthy bootstrap` initialises it",
+        source: "Vault, integrated storage snapshots",
+        requirements: &[],
+        look: keys_without_snapshot,
     },
     Check {
         id: "no-backup-target",
@@ -122,6 +135,23 @@ fn keys_not_in_set(input: &Input<'_>) -> Vec<Seen> {
             Seen::in_service(name, "", message, "keys")
         })
         .collect()
+}
+
+fn keys_without_snapshot(input: &Input<'_>) -> Vec<Seen> {
+    let Some((name, transit)) = input.shape.key_store() else { return Vec::new() };
+    let Some(service) = input.shape.services.get(name) else { return Vec::new() };
+    let token = transit.dev_token.as_ref();
+    let has_token = service
+        .environment
+        .values()
+        .flatten()
+        .any(|text| token.is_some() && input.value(text).map(|value| value.text).as_ref() == token);
+    let in_memory = input
+        .facts
+        .and_then(|facts| facts.key_stores.get(name))
+        .map_or(has_token || known::is_started_for_development(service), |seen| !seen.snapshots);
+    let message = format!("`{name}` runs in development mode, and no set can hold its keys");
+    in_memory.then(|| Seen::in_service(name, "", message, "keys")).into_iter().collect()
 }
 
 fn captures_anything(input: &Input<'_>) -> bool {

@@ -1,6 +1,6 @@
 //! What is known of the world outside: images, names of variables, values everybody has read in a tutorial.
 
-use stack::{Service, ServiceName, Shape, StateKind};
+use stack::{Service, ServiceName, Shape, StateKind, Text};
 
 /// An image reference in its parts.
 pub(crate) struct Image<'a> {
@@ -71,6 +71,15 @@ pub(crate) fn store(shape: &Shape, name: &ServiceName, service: &Service) -> Opt
         "etcd" => Some(Store::Other("etcd")),
         _ => None,
     }
+}
+
+/// Variables that hold the root token of a development key store.
+pub(crate) const TOKEN_VARIABLES: [&str; 2] = ["BAO_DEV_ROOT_TOKEN_ID", "VAULT_DEV_ROOT_TOKEN_ID"];
+
+/// True for a key store whose command asks for development mode.
+pub(crate) fn is_started_for_development(service: &Service) -> bool {
+    let words = service.command.iter().chain(&service.entrypoint).flatten();
+    words.filter_map(Text::as_literal).any(|word| word == "-dev" || word.starts_with("-dev-"))
 }
 
 /// True for a variable whose name says that its value opens something.

@@ -108,9 +108,6 @@ pub const PRODUCTION: [Forbidden; 6] = [
     },
 ];
 
-/// Variables that hold the root token of a development store.
-const TOKEN_VARIABLES: [&str; 2] = ["BAO_DEV_ROOT_TOKEN_ID", "VAULT_DEV_ROOT_TOKEN_ID"];
-
 fn dev_token(input: &Input<'_>) -> Vec<Seen> {
     let token = input.shape.key_store().and_then(|(_, transit)| transit.dev_token.clone());
     let is_token = |text: &Text| {
@@ -121,7 +118,7 @@ fn dev_token(input: &Input<'_>) -> Vec<Seen> {
     for (name, service) in input.services() {
         for (variable, text) in &service.environment {
             let Some(text) = text else { continue };
-            let named = TOKEN_VARIABLES.contains(&variable.as_str());
+            let named = known::TOKEN_VARIABLES.contains(&variable.as_str());
             if named || is_token(text) {
                 let message = format!("{variable} of `{name}` is the root token of a development key store");
                 let below = format!("/environment/{}", escape(variable));
@@ -136,10 +133,7 @@ fn development_key_store(input: &Input<'_>) -> Vec<Seen> {
     let mut seen = Vec::new();
     for (name, service) in input.services() {
         let is_store = known::store(input.shape, name, service) == Some(Store::Keys);
-        let words = service.command.iter().chain(&service.entrypoint).flatten();
-        let asked =
-            words.filter_map(Text::as_literal).any(|word| word == "-dev" || word.starts_with("-dev-"));
-        if is_store && asked {
+        if is_store && known::is_started_for_development(service) {
             let message = format!("`{name}` is started in development mode");
             seen.push(Seen::in_service(name, "/command", message, "command"));
         }

@@ -147,7 +147,7 @@ pub enum Action {
         /// Which part.
         part: RestorePart,
     },
-    /// Write and sign the evidence of a drill.
+    /// Write and sign the evidence of a drill or a restore.
     WriteEvidence {
         /// The set it proves.
         set: SetId,

@@ -4,8 +4,12 @@ use diag::{Diagnostic, Stop};
 use stack::{ServiceName, Shape, State, StateKind};
 
 use crate::{
-    Action, Facts, Interrupted, KeyStep, Phase, Plan, Policy, Verb, bootstrap::is_captured,
-    refusal::refuse_ground, set::SetId, steps::Steps,
+    Action, Facts, Interrupted, KeyStep, Phase, Plan, Policy, Verb,
+    bootstrap::is_captured,
+    prune::Pruning,
+    refusal::{is_for_development, refuse_ground},
+    set::SetId,
+    steps::Steps,
 };
 
 /// Plans a backup of everything the shape declares as state, together with the keys that open it.
@@ -69,17 +73,16 @@ pub fn backup(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
         Action::CommitSet { set: set.clone() },
         &["before this instant no set exists".to_owned()],
     );
-    for old in facts.sets.iter().skip(keep(shape).saturating_sub(1)).filter(|_| shape.backup.keep.is_some()) {
-        let why = format!("`[backup] keep` is {}", keep(shape));
-        steps.add("prune", &old.id.0, Action::PruneSet { set: old.id.clone() }, &[why]).forgiving();
-    }
-    plan.steps = steps.finish();
     plan.not_done = discarded(shape);
+    let Pruning { removed, kept } = Pruning::decide(shape, facts);
+    for (old, why) in removed {
+        let action = Action::PruneSet { set: old.clone() };
+        steps.add("prune", &old.0, action, &[why]).forgiving().destroying(&old.0);
+        plan.permits.push(old.0);
+    }
+    plan.not_done.extend(kept);
+    plan.steps = steps.finish();
     Ok(plan)
-}
-
-fn keep(shape: &Shape) -> usize {
-    shape.backup.keep.unwrap_or(u32::MAX) as usize
 }
 
 fn capture(shape: &Shape, set: &SetId, service: &ServiceName, state: &State) -> Action {
@@ -126,7 +129,15 @@ fn refuse_unready(shape: &Shape, facts: &Facts, captured: &[(&ServiceName, &Stat
             ),
         );
     }
-    for (service, _) in captured {
+    for (service, state) in captured {
+        if matches!(state.kind, StateKind::Transit(_)) && !gives_snapshots(shape, facts, service) {
+            let message = format!("`{service}` runs in development mode, and no set can hold its keys");
+            said.push(
+                Diagnostic::error("keys-without-snapshot", message)
+                    .hint("seaworthy explain keys-without-snapshot"),
+            );
+            continue;
+        }
         let name = shape.container_name(service);
         let seen = facts.containers.iter().find(|seen| seen.name == name);
         if !seen.is_some_and(|seen| matches!(seen.phase, Phase::Running { .. })) {
@@ -142,4 +153,9 @@ fn refuse_unready(shape: &Shape, facts: &Facts, captured: &[(&ServiceName, &Stat
         }
     }
     if said.is_empty() { Ok(()) } else { Err(Stop { exit: diag::Exit::Precondition, diagnostics: said }) }
+}
+
+/// Whether a key store can be captured: by its own word, else by how it is started.
+fn gives_snapshots(shape: &Shape, facts: &Facts, store: &ServiceName) -> bool {
+    facts.key_stores.get(store).map_or(!is_for_development(shape, store), |seen| seen.snapshots)
 }

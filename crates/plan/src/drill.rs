@@ -7,6 +7,7 @@ use crate::{
     Action, Effect, Facts, Plan, Policy, Verb,
     bootstrap::is_captured,
     destroy::remove_networks_and_volumes,
+    opening::lacks_shares,
     place::Placing,
     proof::Goal,
     refusal::refuse_ground,
@@ -20,6 +21,9 @@ use crate::{
 /// As [`restore`].
 pub fn drill(contents: &SetContents, facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
     let shape = drill_shape(contents, policy);
+    if let Some((lacking, again)) = lacks_shares(&shape, policy, &policy.typed) {
+        return Err(Stop::precondition(lacking.hint(again.to_string())));
+    }
     refuse_ground(&shape, facts, policy)?;
     let mut steps = Steps::default();
     let placing = Placing {

@@ -1,4 +1,4 @@
-//! What a drill proved: the fold of its journal. What the journal does not tell was not tried, and is not claimed.
+//! What a drill or a restore proved: the fold of its journal. What the journal does not tell was not tried, and is not claimed.
 
 use stack::ServiceName;
 

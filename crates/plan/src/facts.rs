@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use stack::{EngineKind, SecretName, ServiceName, Shape};
 
+use crate::set::SetId;
+
 /// What a survey of one host saw of one stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Facts {
@@ -35,6 +37,9 @@ pub struct Facts {
     /// What people have attested, newest first.
     #[serde(default)]
     pub attested: Vec<Attested>,
+    /// Sets whose removal was begun and not finished: a grave, and objects that no manifest names.
+    #[serde(default)]
+    pub half_removed: Vec<SetId>,
 }
 
 /// A person said that a control was done.
@@ -180,15 +185,23 @@ pub struct KeyStoreSeen {
     pub sealed: bool,
     /// It says that it is a development store.
     pub development: bool,
+    /// It gives snapshots: one that keeps its keys in memory alone has none.
+    #[serde(default = "gives_snapshots")]
+    pub snapshots: bool,
     /// Its version.
     pub version: String,
+}
+
+/// What was not asked before is found out when it is captured.
+fn gives_snapshots() -> bool {
+    true
 }
 
 /// A committed set on a target.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SetSeen {
     /// Its id.
-    pub id: crate::set::SetId,
+    pub id: SetId,
     /// The target it was seen on.
     pub target: String,
     /// Its point in time.
@@ -197,4 +210,10 @@ pub struct SetSeen {
     pub bytes: u64,
     /// Its place in the chain.
     pub sequence: u64,
+    /// The release in it, when one was deployed.
+    #[serde(default)]
+    pub release: Option<u64>,
+    /// When a drill or a restore last proved it, by evidence that this state directory signed.
+    #[serde(default)]
+    pub proven_at: Option<jiff::Timestamp>,
 }

@@ -24,20 +24,27 @@ pub fn lint(plan: &Plan) -> Vec<String> {
         if step.forgiving && !step.undo.is_empty() {
             wrong.push(format!("`{id}` is housekeeping and yet can be undone"));
         }
-        if destroys_data(step) && step.destroys.is_none() && !step.forgiving {
-            wrong.push(format!("`{id}` removes a volume and does not say so"));
+        if let Some(lost) = data_lost(step).filter(|_| step.destroys.is_none()) {
+            wrong.push(format!("`{id}` removes {lost} and does not say so"));
+        }
+        if let Some(lost) = step.destroys.as_ref().filter(|lost| !plan.may_destroy(lost)) {
+            wrong.push(format!("`{id}` destroys `{lost}`, and nothing permits it"));
+        }
+        if matches!(&step.action, Action::PruneSet { set } if plan.set.as_ref() == Some(set)) {
+            wrong.push(format!("`{id}` removes the very set that is written"));
         }
     }
     wrong.extend(out_of_order(plan));
-    let destroying = plan.steps.iter().find(|step| step.destroys.is_some());
-    if let Some(step) = destroying.filter(|_| plan.permits.is_empty()) {
-        wrong.push(format!("`{}` destroys data, and nothing permits it", step.id));
-    }
     wrong
 }
 
-fn destroys_data(step: &Step) -> bool {
-    matches!(&step.action, Action::Engine { effect: Effect::RemoveVolume { .. } })
+/// What a step takes away for good. A throwaway's volume holds a copy, and goes as housekeeping.
+fn data_lost(step: &Step) -> Option<&'static str> {
+    match &step.action {
+        Action::Engine { effect: Effect::RemoveVolume { .. } } if !step.forgiving => Some("a volume"),
+        Action::PruneSet { .. } => Some("a set"),
+        _ => None,
+    }
 }
 
 /// What a step is.
@@ -48,9 +55,10 @@ type Is = fn(&Action) -> bool;
 fn out_of_order(plan: &Plan) -> Vec<String> {
     let positions =
         |is: Is| plan.steps.iter().enumerate().filter(move |(_, step)| is(&step.action)).map(|(at, _)| at);
-    let rules: [(Is, Is, &str); 4] = [
+    let rules: [(Is, Is, &str); 5] = [
         (captures_data, captures_keys, "captures keys before data that may need newer ones"),
         (captures, commits, "commits a set before all of it is captured"),
+        (commits, prunes, "removes a set before the new one exists"),
         (restores_keys, proves_keys, "asks canaries before the keys are there"),
         (proves_keys, restores_data, "moves data before the keys have proved themselves"),
     ];
@@ -76,6 +84,10 @@ fn captures_keys(action: &Action) -> bool {
 
 fn commits(action: &Action) -> bool {
     matches!(action, Action::CommitSet { .. })
+}
+
+fn prunes(action: &Action) -> bool {
+    matches!(action, Action::PruneSet { .. })
 }
 
 fn restores_keys(action: &Action) -> bool {

@@ -81,7 +81,7 @@ pub struct Step {
     pub impact: bool,
     /// Housekeeping after everything is proven: its failure is told and takes nothing back.
     pub forgiving: bool,
-    /// What data this step can destroy, when it can: the runner refuses it unless `Plan::permits` names it.
+    /// What data this step can destroy, when it can: the runner refuses it unless [`Plan::may_destroy`] says so.
     pub destroys: Option<String>,
 }
 
@@ -124,7 +124,7 @@ pub struct Plan {
     pub not_done: Vec<String>,
     /// What an interrupted run of it does next time.
     pub interrupted: Interrupted,
-    /// Names of what may be destroyed: a proven set, or what the person typed.
+    /// Names of what may be destroyed: the stack where a person typed it, the sets that `[backup] keep` gives up.
     pub permits: Vec<String>,
 }
 
@@ -150,6 +150,11 @@ impl Plan {
             interrupted: Interrupted::Continues,
             permits: Vec::new(),
         }
+    }
+
+    /// True where a person's word permits to destroy this: it is named itself, or the whole stack is.
+    pub fn may_destroy(&self, what: &str) -> bool {
+        self.permits.iter().any(|permitted| permitted == what || permitted == self.stack.as_str())
     }
 
     /// True when there is nothing to do.

@@ -1,4 +1,4 @@
-//! What a drill proves, on paper. [`evidence`](crate::evidence()) makes it of a journal; signing, writing and reading it
+//! What a drill or a restore proves, on paper. [`evidence`](crate::evidence()) makes it of a journal; signing, writing and reading it
 //! is the business of `backup`.
 
 use std::{collections::BTreeMap, fmt, time::Duration};
@@ -11,7 +11,7 @@ use crate::set::SetId;
 /// The version string an evidence carries.
 pub const EVIDENCE_SCHEMA: &str = "seaworthy.evidence/1";
 
-/// What a drill found. Times are whole milliseconds: a signed paper holds no fractions.
+/// What a drill or a restore found. Times are whole milliseconds: a signed paper holds no fractions.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evidence {
     /// `seaworthy.evidence/1`.

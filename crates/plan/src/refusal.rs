@@ -87,23 +87,27 @@ fn nothing_to_run<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item 
     })
 }
 
-/// A key store for development, declared or seen running, in production. The token may be declared for other shapes:
-/// it counts where this shape gives it to the store.
+/// A key store for development, declared or seen running, in production.
 fn development_keys(shape: &Shape, facts: &Facts) -> Option<Diagnostic> {
-    let (service, transit) = shape.key_store().filter(|_| shape.production)?;
+    let (service, _) = shape.key_store().filter(|_| shape.production)?;
     let seen = facts.key_stores.get(service).filter(|store| store.development);
     let version = seen.map(|store| format!(" ({})", store.version));
-    let settings = shape.services.get(service);
-    let given: Vec<_> =
-        settings.iter().flat_map(|settings| settings.environment.values().flatten()).collect();
-    let has_token =
-        transit.dev_token.is_some() && given.iter().any(|text| text.as_literal() == transit.dev_token);
-    (seen.is_some() || has_token).then(|| {
+    (seen.is_some() || is_for_development(shape, service)).then(|| {
         let version = version.unwrap_or_default();
         let message =
             format!("`{service}` is a development key store{version}, and this shape is marked production");
         Diagnostic::error("development-key-store", message).hint("seaworthy explain production")
     })
+}
+
+/// True for a key store that is started with its development token. The token may be declared for other shapes: it
+/// counts where this shape gives it to the store.
+pub(crate) fn is_for_development(shape: &Shape, service: &ServiceName) -> bool {
+    let token =
+        shape.key_store().filter(|(store, _)| *store == service).map(|(_, transit)| &transit.dev_token);
+    let settings = shape.services.get(service);
+    let mut given = settings.iter().flat_map(|settings| settings.environment.values().flatten());
+    token.is_some_and(|token| token.is_some() && given.any(|text| text.as_literal() == *token))
 }
 
 fn held_ports<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item = Diagnostic> + 'a {

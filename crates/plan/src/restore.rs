@@ -2,14 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use diag::{Diagnostic, Stop};
+use diag::{Diagnostic, Exit, Stop};
 use stack::{ServiceName, Shape, StackName, State, StateKind};
 
 use crate::{
     Action, Facts, KeyStep, Plan, Policy, RestorePart, Verb,
     bootstrap::is_captured,
     desired::Versions,
+    opening::lacks_shares,
     place::{Change, Placing},
+    proof::Goal,
     refusal::refuse_ground,
     set::Manifest,
     steps::Steps,
@@ -32,15 +34,10 @@ pub struct SetContents {
 /// `PROJECT-restore-SET`, beside the live one, and publishes nothing.
 ///
 /// # Errors
-/// When the stack is live and its name was not typed, or an earlier restore of the set stands where it would go.
+/// When the stack is live and its name was not typed, key shares are missing, or an earlier restore of the set stands where it would go.
 pub fn restore(contents: &SetContents, shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
     let beside = shape.stack != contents.shape.stack;
-    if contents.shape.live && !beside && policy.confirmed.as_deref() != Some(contents.shape.stack.as_str()) {
-        return Err(Stop::precondition(
-            Diagnostic::error("live", format!("`{}` is marked live", contents.shape.stack))
-                .hint(format!("seaworthy restore --confirm {}", contents.shape.stack)),
-        ));
-    }
+    refuse_without_people(contents, shape, policy)?;
     refuse_ground(shape, facts, policy)?;
     let names: Vec<String> = shape.services.keys().map(|service| shape.container_name(service)).collect();
     if let Some(seen) = facts.containers.iter().find(|seen| beside && names.contains(&seen.name)) {
@@ -77,9 +74,14 @@ pub fn restore(contents: &SetContents, shape: &Shape, facts: &Facts, policy: &Po
             .add("good", &subject, Action::PointGood { number: Some(number) }, &because)
             .undone_by([Action::PointGood { number: facts.good }]);
     }
+    // What was brought back is proven, and pruning must know it. Nothing that serves is taken back for want of a paper.
+    let set = contents.manifest.set.clone();
+    let kept = ["what was proven is kept, signed".to_owned()];
+    let goal = Goal::of(&contents.shape);
+    steps.add("evidence", &set.0, Action::WriteEvidence { set: set.clone(), goal }, &kept).forgiving();
     let mut plan = Plan::empty(Verb::Restore, &contents.shape, facts, policy);
     plan.project = shape.stack.clone();
-    plan.set = Some(contents.manifest.set.clone());
+    plan.set = Some(set);
     plan.release = Some(number);
     plan.steps = steps.finish();
     if beside {
@@ -89,6 +91,30 @@ pub fn restore(contents: &SetContents, shape: &Shape, facts: &Facts, policy: &Po
         ));
     }
     Ok(plan)
+}
+
+/// What a person has to bring along: the name of a live stack, and the shares of a key store. Said at once, and with
+/// the one command that has it all.
+fn refuse_without_people(contents: &SetContents, shape: &Shape, policy: &Policy) -> Result<(), Stop> {
+    let stack = &contents.shape.stack;
+    let mut said = Vec::new();
+    let mut again = policy.typed.clone();
+    let typed = policy.confirmed.as_deref() == Some(stack.as_str());
+    if contents.shape.live && shape.stack == *stack && !typed {
+        said.push(Diagnostic::error("live", format!("`{stack}` is marked live")));
+        again = again.with("--confirm", stack.as_str());
+    }
+    if let Some((lacking, with_shares)) = lacks_shares(shape, policy, &again) {
+        said.push(lacking);
+        again = with_shares;
+    }
+    match said.pop() {
+        Some(last) => {
+            said.push(last.hint(again.to_string()));
+            Err(Stop { exit: Exit::Precondition, diagnostics: said })
+        }
+        None => Ok(()),
+    }
 }
 
 /// The shape as it will run: under its own name where its volumes are gone, beside it otherwise. `facts` are those of

@@ -84,25 +84,20 @@ pub struct SetLine {
     pub sequence: u64,
     /// Sealed bytes in all.
     pub bytes: u64,
-    /// When a drill last proved it; `None`: never.
+    /// When a drill or a restore last proved it; `None`: never.
     pub proven_at: Option<jiff::Timestamp>,
 }
 
 impl BackupsReport {
-    /// A report on these sets; `proven` tells when a drill last proved one.
-    pub fn new(
-        stack: &str,
-        seen_at: jiff::Timestamp,
-        sets: &[SetSeen],
-        proven: impl Fn(&plan::set::SetId) -> Option<jiff::Timestamp>,
-    ) -> Self {
+    /// A report on these sets.
+    pub fn new(stack: &str, seen_at: jiff::Timestamp, sets: &[SetSeen]) -> Self {
         let line = |set: &SetSeen| SetLine {
             set: set.id.to_string(),
             target: set.target.clone(),
             point: set.point,
             sequence: set.sequence,
             bytes: set.bytes,
-            proven_at: proven(&set.id),
+            proven_at: set.proven_at,
         };
         Self {
             schema: "seaworthy.backups/1",

@@ -113,7 +113,7 @@ async fn attempt(run: &Run, step: &Step, world: &dyn World) -> Result<Output, St
     if attested && matches!(step.action, Action::Person { .. }) {
         return Ok(Output::None);
     }
-    let unpermitted = step.destroys.as_ref().filter(|_| run.plan().permits.is_empty());
+    let unpermitted = step.destroys.as_ref().filter(|what| !run.plan().may_destroy(what));
     if let Some(what) = unpermitted {
         return Err(StepError::failed(format!("`{what}` would be destroyed, and nothing permits it")));
     }

@@ -2,9 +2,10 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use backup::Meter;
 use diag::{Diagnostic, Exit, Stop};
 use host::{Engine, LockError, LockHolder, StackLock};
-use plan::{Action, Entry, Facts, Outcome, Plan, Policy, Progress, SetContents, Verb, set::SetId};
+use plan::{Action, Entry, Facts, Outcome, Plan, Policy, Progress, SetContents, Typed, Verb, set::SetId};
 use secrets::{Identities, Keyring};
 use stack::{Loaded, Materials, Shape, StackName};
 
@@ -47,6 +48,10 @@ pub struct Given {
     pub identities: Option<Identities>,
     /// The signer a set must carry; default: this state directory's own.
     pub signer: Option<String>,
+    /// The command as it was typed.
+    pub typed: Typed,
+    /// Counts what is captured or brought back: whoever gave it watches.
+    pub meter: Meter,
 }
 
 /// The project that a verb touches: the stack's own, or one beside it.
@@ -131,14 +136,21 @@ impl Operations {
             .map_err(|err| Stop::precondition(said("survey", &err)))
     }
 
-    fn policy(&self, confirmed: Option<String>) -> Policy {
+    fn policy(&self, given: &Given) -> Policy {
         Policy {
             now: self.clock.now(),
             random: rand::random(),
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             state_dir: self.state.root().display().to_string(),
-            confirmed,
+            confirmed: given.confirmed.clone(),
+            shares: Some(secrets::keystore::different(&given.people.shares)),
+            typed: given.typed.clone(),
         }
+    }
+
+    /// For a plan that is only looked at: what people bring along will be asked for when it is carried out.
+    fn policy_to_look_at(&self, confirmed: Option<String>) -> Policy {
+        Policy { confirmed, shares: None, ..self.policy(&Given::default()) }
     }
 
     /// Plans a verb and does nothing.
@@ -147,7 +159,7 @@ impl Operations {
     /// As the planner, or the survey.
     pub async fn plan(&self, planner: Planner<'_>, confirmed: Option<String>) -> Result<Plan, Stop> {
         let facts = self.facts().await?;
-        planner(&self.shape, &facts, &self.policy(confirmed))
+        planner(&self.shape, &facts, &self.policy_to_look_at(confirmed))
     }
 
     /// Carries a verb out on the stack's own project.
@@ -170,8 +182,7 @@ impl Operations {
     /// # Errors
     /// When there is none, its signature is not the expected one, or it cannot be opened.
     pub async fn open_set(&self, set: Option<&str>, given: &Given) -> Result<SetContents, Stop> {
-        let sets = self.set_access(given);
-        crate::live::open_contents(&sets, set).await
+        crate::live::open_contents(&self.set_access(given), set, &self.policy(given)).await
     }
 
     /// Carries a restore out: under the stack's own names, or beside it.
@@ -189,6 +200,7 @@ impl Operations {
         } else {
             plan::restored_shape(contents, &self.facts_of(&contents.shape).await?)
         };
+        let given = ask_holders(given, &shape);
         // Decided once, from the stack itself: the facts that the planner gets are those of where it goes.
         let planner = move |shape: &Shape, facts: &Facts, policy: &Policy| {
             plan::restore(contents, shape, facts, policy)
@@ -208,7 +220,7 @@ impl Operations {
         confirmed: Option<String>,
     ) -> Result<Plan, Stop> {
         let shape = plan::restored_shape(contents, &self.facts_of(&contents.shape).await?);
-        plan::restore(contents, &shape, &self.facts_of(&shape).await?, &self.policy(confirmed))
+        plan::restore(contents, &shape, &self.facts_of(&shape).await?, &self.policy_to_look_at(confirmed))
     }
 
     /// Plans a drill and does nothing.
@@ -216,7 +228,7 @@ impl Operations {
     /// # Errors
     /// As the planner, or the survey.
     pub async fn plan_drill(&self, contents: &SetContents) -> Result<Plan, Stop> {
-        let policy = self.policy(None);
+        let policy = self.policy_to_look_at(None);
         let facts = self.facts_of(&plan::drill_shape(contents, &policy)).await?;
         plan::drill(contents, &facts, &policy)
     }
@@ -241,8 +253,10 @@ impl Operations {
         given: Given,
         told: Teller<'_>,
     ) -> Result<Finished, Stop> {
-        let policy = self.policy(None);
+        let policy = self.policy(&given);
         let shape = plan::drill_shape(contents, &policy);
+        let given = ask_holders(given, &shape);
+        let policy = Policy { shares: self.policy(&given).shares, ..policy };
         let planner = |_: &Shape, facts: &Facts, _: &Policy| plan::drill(contents, facts, &policy);
         let set = Some(contents.manifest.set.clone());
         let ground = Ground { shape, materials: Materials::default(), set };
@@ -272,7 +286,7 @@ impl Operations {
             }
         }
         let facts = self.facts_of(&ground.shape).await?;
-        let plan = planner(&ground.shape, &facts, &self.policy(given.confirmed.clone()))?;
+        let plan = planner(&ground.shape, &facts, &self.policy(&given))?;
         // Taking up what was asked for before was all there was to do: that is what came of it.
         let taken_up = settled.as_ref().map(|(run, _)| run).filter(|run| run.plan().verb == verb);
         let applied = |run: &&Run| run.progress().outcome == Some(Outcome::Applied);
@@ -303,6 +317,7 @@ impl Operations {
             sets: self.set_access(given),
             people: given.people.clone(),
             clock: self.clock.clone(),
+            meter: given.meter.clone(),
         }
     }
 
@@ -443,6 +458,15 @@ impl Operations {
             .transpose()
             .map_err(|err| Stop::precondition(said("state", &err)))
     }
+}
+
+/// Asks for the shares of a key store that comes back sealed, where none were given and somebody can be asked.
+fn ask_holders(mut given: Given, shape: &Shape) -> Given {
+    let asked = given.people.ask.as_ref().filter(|_| given.people.shares.is_empty());
+    if let (Some(ask), Some((service, transit))) = (asked, plan::sealed_store(shape)) {
+        given.people.shares = ask(service, transit.threshold);
+    }
+    given
 }
 
 /// A planner: from shape, facts and policy to a plan.

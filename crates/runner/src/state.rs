@@ -74,7 +74,7 @@ impl StackDir {
         self.root.join("secrets")
     }
 
-    /// Evidence of drills.
+    /// Evidence of drills and restores.
     pub fn evidence(&self) -> PathBuf {
         self.root.join("evidence")
     }

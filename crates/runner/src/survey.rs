@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, io, sync::Arc, time::Duration};
 
 use backup::{Target, TargetError};
 use host::{Engine, EngineError, Scope};
-use plan::{Facts, KeyStoreSeen, Phase, ReleaseSeen, SecretSeen};
+use plan::{Facts, KeyStoreSeen, Phase, ReleaseSeen, SecretSeen, SetSeen, set::SetId};
 use secrets::{Keyring, Store, StoreError};
 use stack::{ServiceName, Shape};
 
-use crate::{Clock, Release, ReleaseError, RunError, RunStore, StackDir, live::key_store};
+use crate::{Clock, Proofs, Release, ReleaseError, RunError, RunStore, StackDir, live::key_store};
 
 /// How long a key store may take to say how it is.
 const KEY_STORE_PATIENCE: Duration = Duration::from_secs(3);
@@ -66,18 +66,11 @@ pub async fn survey(
         }
         _ => BTreeMap::new(),
     };
-    let mut sets = Vec::new();
-    for target in shape.backup.to.iter().map(|path| Target::open(path, &shape.stack)) {
-        if target.root().is_dir() {
-            sets.extend(target.list()?.sets);
-        }
-    }
+    let (sets, half_removed) = sets_on_targets(shape, &Proofs::read(dir, &keyring.signer_fingerprint())?)?;
     let attested = match shape.controls.is_empty() {
         true => Vec::new(),
         false => RunStore::new(dir.runs()).attested()?,
     };
-    sets.sort_by_key(|seen| std::cmp::Reverse(seen.sequence));
-    sets.dedup_by(|one, other| one.id == other.id);
     Ok(Facts {
         seen_at: clock.now(),
         host: observed.host,
@@ -92,7 +85,30 @@ pub async fn survey(
         key_stores,
         sets,
         attested,
+        half_removed,
     })
+}
+
+/// Sets on any target, newest first, each once; and those that are being removed and are whole on none.
+fn sets_on_targets(shape: &Shape, proofs: &Proofs) -> Result<(Vec<SetSeen>, Vec<SetId>), SurveyError> {
+    let (mut sets, mut half_removed) = (Vec::new(), Vec::new());
+    for target in shape.backup.to.iter().map(|path| Target::open(path, &shape.stack)) {
+        if target.root().is_dir() {
+            let mut listing = target.list()?;
+            proofs.mark(&target, &mut listing.sets);
+            sets.extend(listing.sets);
+            half_removed.extend(listing.half_removed);
+        }
+    }
+    // Where a target's copy is another set of the same id, the proven one speaks for both.
+    sets.sort_by(|a: &SetSeen, b: &SetSeen| {
+        (b.sequence, &b.id, b.proven_at).cmp(&(a.sequence, &a.id, a.proven_at))
+    });
+    sets.dedup_by(|one, other| one.id == other.id);
+    half_removed.retain(|half| sets.iter().all(|seen| seen.id != *half));
+    half_removed.sort_unstable();
+    half_removed.dedup();
+    Ok((sets, half_removed))
 }
 
 fn scope_of(shape: &Shape) -> Scope {
@@ -134,6 +150,7 @@ async fn ask_key_store(
         initialised: health.initialised,
         sealed: health.sealed,
         development: health.development,
+        snapshots: health.snapshots,
         version: health.version,
     });
     seen.map(|seen| (service.clone(), seen)).into_iter().collect()

@@ -1,14 +1,10 @@
 //! What every verb works with: the stack as it was read, and the engine it runs on.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
-use backup::SignedEvidence;
 use diag::{Diagnostic, Exit, Stop};
 use host::{Docker, Engine, EngineError, Process, Trouble};
-use plan::set::SetId;
-use runner::{
-    Given, Operations, RunError, StackDir, SystemClock, existing_keyring, live::People, open_keyring,
-};
+use runner::{Given, Operations, RunError, SystemClock, existing_keyring, live::People, open_keyring};
 use stack::{EngineKind, Loaded};
 
 use crate::{
@@ -120,7 +116,7 @@ pub(crate) fn on(settings: &Settings, engine: Arc<dyn Engine>, loaded: Loaded) -
 ///
 /// # Errors
 /// When a file it names cannot be read.
-pub(crate) fn given(sets: &SetArgs, shares: Option<&SharesArgs>) -> Result<Given, Stop> {
+pub(crate) fn given(settings: &Settings, sets: &SetArgs, shares: Option<&SharesArgs>) -> Result<Given, Stop> {
     let SetArgs { from, identity: _, signer } = sets;
     let shares = shares.map(settings::shares).transpose()?.unwrap_or_default();
     Ok(Given {
@@ -129,24 +125,12 @@ pub(crate) fn given(sets: &SetArgs, shares: Option<&SharesArgs>) -> Result<Given
         from: from.clone(),
         identities: settings::identities(sets)?,
         signer: signer.clone(),
+        typed: settings.typed.clone(),
+        ..Given::default()
     })
 }
 
 /// Runs that cannot be read.
 pub(crate) fn unreadable_runs(error: &RunError) -> Stop {
     Stop::precondition(Diagnostic::from_error("runs", error))
-}
-
-/// When each set was last proven, from the evidence that is kept.
-pub(crate) fn proven(dir: &StackDir) -> BTreeMap<SetId, jiff::Timestamp> {
-    let files = std::fs::read_dir(dir.evidence()).into_iter().flatten().filter_map(Result::ok);
-    let mut proven = BTreeMap::new();
-    for file in files {
-        let Ok(bytes) = std::fs::read(file.path()) else { continue };
-        let Ok(signed) = SignedEvidence::parse(&bytes) else { continue };
-        let Ok(evidence) = signed.verify(None) else { continue };
-        let newest = proven.entry(evidence.set.clone()).or_insert(evidence.ended_at);
-        *newest = (*newest).max(evidence.ended_at);
-    }
-    proven
 }

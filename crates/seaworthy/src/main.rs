@@ -1,12 +1,14 @@
 //! The binary: arguments to settings to one call to a view to an exit code.
 //!
-//! `cli` is what can be typed, `settings` what it means, `verbs` one file a verb, `view` the only place that prints.
+//! `cli` is what can be typed, `settings` what it means, `verbs` one file a verb, `view` the only place that prints,
+//! `asking` what is asked on a terminal.
 
 // Only the binary's view talks to a person, through the streams it holds.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 #[cfg(feature = "demo")]
 mod app;
+mod asking;
 mod cli;
 mod context;
 mod settings;

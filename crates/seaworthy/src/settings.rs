@@ -7,6 +7,7 @@ use std::{
 };
 
 use diag::{Diagnostic, Stop};
+use plan::Typed;
 use runner::StateDir;
 use secrets::{Identities, Secret};
 use stack::{EngineKind, Request};
@@ -41,6 +42,8 @@ pub(crate) struct Settings {
     pub(crate) state: StateDir,
     /// How it is said.
     pub(crate) speech: Speech,
+    /// The command as it was typed.
+    pub(crate) typed: Typed,
 }
 
 impl Settings {
@@ -103,7 +106,8 @@ impl Settings {
         });
         let state = StateDir::new(here.join(state_dir.unwrap_or_else(default_state_dir)));
         let speech = Speech { json, json_lines, quiet, verbose, colour, terminal };
-        Ok(Self { request, engine, state, speech })
+        let words = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned());
+        Ok(Self { request, engine, state, speech, typed: Typed(words.collect()) })
     }
 }
 

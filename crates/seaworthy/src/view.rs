@@ -2,13 +2,15 @@
 
 use std::{
     collections::BTreeMap,
+    fmt,
     io::Write,
     process::ExitCode,
     sync::{Arc, Mutex},
 };
 
+use backup::Meter;
 use diag::{Diagnostic, Exit, Stop};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use plan::{Entry, Plan, Progress};
 use report::{
     AttestReport, BackupsReport, CheckReport, FindingsReport, InitReport, LogsReport, ProductionReport,
@@ -27,12 +29,14 @@ pub(crate) struct View {
     speech: Speech,
     /// The moving line of the step that runs, on a terminal.
     moving: Arc<Mutex<Option<ProgressBar>>>,
+    /// What that step has moved so far.
+    meter: Meter,
 }
 
 impl View {
     /// As the flags ask.
     pub(crate) fn new(speech: Speech) -> Self {
-        Self { speech, moving: Arc::default() }
+        Self { speech, moving: Arc::default(), meter: Meter::default() }
     }
 
     /// Before any flag is known.
@@ -109,6 +113,11 @@ impl View {
         ExitCode::from(exit.code())
     }
 
+    /// Where a verb counts what it moves: the moving line shows it, and nothing else does.
+    pub(crate) fn meter(&self) -> Meter {
+        self.meter.clone()
+    }
+
     /// Hears a run's entries as they are written.
     pub(crate) fn teller(&self) -> impl Fn(&Run, &Entry) + Sync + use<> {
         let view = self.clone();
@@ -136,10 +145,17 @@ impl View {
         }
     }
 
-    /// A moving line while a step runs.
+    /// A moving line while a step runs, with what it has moved where it moves something.
     fn move_along(&self, what: &str) {
-        let style =
-            ProgressStyle::with_template("  {spinner} {msg}  {elapsed}").expect("the template is fixed");
+        self.meter.reset();
+        let meter = self.meter.clone();
+        let moved = move |state: &ProgressState, out: &mut dyn fmt::Write| {
+            // A line that cannot be drawn is drawn again in a moment.
+            let _ = out.write_str(&text::moved(meter.bytes(), state.elapsed()));
+        };
+        let style = ProgressStyle::with_template("  {spinner} {msg}  {elapsed}  {moved}")
+            .expect("the template is fixed")
+            .with_key("moved", moved);
         let bar = ProgressBar::new_spinner().with_style(style).with_message(what.to_owned());
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
         if let Ok(mut moving) = self.moving.lock() {

@@ -119,5 +119,8 @@ pub fn policy(facts: &Facts) -> Policy {
         tool: "test".to_owned(),
         state_dir: "/var/lib/seaworthy".to_owned(),
         confirmed: Some("blog".to_owned()),
+        // Whether a holder comes is what a test is about: planners have asked nobody.
+        shares: None,
+        typed: plan::Typed::default(),
     }
 }

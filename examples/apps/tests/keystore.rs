@@ -256,7 +256,8 @@ async fn a_real_server_in_development_mode_is_known_as_such_and_takes_its_declar
     server.args(["server", "-dev", "-dev-no-store-token", "-dev-root-token-id=dev-only"]);
     server.arg(format!("-dev-listen-address={address}")).env("HOME", dir.path());
     let running = spawned(server, address).await;
-    assert!(running.store.health().await.unwrap().development);
+    let health = running.store.health().await.unwrap();
+    assert!(health.development && !health.snapshots);
     let transit = Transit { dev_token: Some("dev-only".into()), ..transit() };
     let done = bootstrap(&running.store, &transit, &Known::default(), no_shares).await.unwrap();
     let Bootstrapped::Made(credentials) = done else { panic!("{done:?}") };
@@ -310,6 +311,7 @@ fn strangers() -> Vec<Secret<String>> {
 }
 
 async fn bytes_of(store: &KeyStore) -> Vec<u8> {
+    assert!(store.health().await.unwrap().snapshots);
     let mut bytes = Vec::new();
     store.snapshot().await.unwrap().read_to_end(&mut bytes).await.unwrap();
     bytes

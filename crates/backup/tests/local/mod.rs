@@ -14,7 +14,7 @@ use std::{
 };
 
 use async_trait::async_trait;
-use backup::{Recipients, SetWriter, SignedManifest, Target};
+use backup::{Meter, Recipients, SetWriter, SignedManifest, Target};
 use ed25519_dalek::{Signer, SigningKey};
 use host::{
     Arg, Contents, Engine, EngineError, ExecRequest, LogRequest, Observed, Running, Scope, SideJob, Stream,
@@ -50,7 +50,7 @@ pub fn set(number: u32) -> SetId {
 
 pub fn writer(target: &Target, identities: &Identities, set: SetId) -> SetWriter {
     let recipients = Recipients::of(identities).unwrap();
-    SetWriter { set, sequence: 1, recipients, targets: vec![target.clone()] }
+    SetWriter { set, sequence: 1, recipients, targets: vec![target.clone()], meter: Meter::default() }
 }
 
 /// Seals bytes as an object; for tests that need some object.

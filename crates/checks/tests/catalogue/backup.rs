@@ -1,8 +1,8 @@
 //! Backups: what would be lost, and what could not be read again.
 
-use stack::StateKind;
+use stack::{StateKind, Text};
 
-use crate::shapes::{Stack, postgres, red_green, stack, transit, volume};
+use crate::shapes::{Stack, env, postgres, red_green, stack, transit, volume};
 
 fn database() -> Stack {
     stack().service("db", "postgres:16", |db| volume(db, "pgdata", "/var/lib/postgresql/data"))
@@ -21,6 +21,26 @@ fn a_key_store_outside_the_set_is_found() {
     let both = database().state("db", postgres()).service("bao", "openbao:2", |_| {});
     let message = "`bao` is a key store, and a set would hold data without its keys";
     red_green("keys-not-in-set", &both, message, &both.clone().state("bao", transit()));
+}
+
+#[test]
+fn keys_that_no_set_can_hold_are_found() {
+    let stack = || database().state("db", postgres()).state("bao", transit());
+    let server = |words: &[&str]| {
+        let words = words.iter().map(|word| Text::literal(*word)).collect();
+        stack().service("bao", "openbao:2", |bao| bao.command = Some(words))
+    };
+    let message = "`bao` runs in development mode, and no set can hold its keys";
+    red_green("keys-without-snapshot", &server(&["server", "-dev"]), message, &server(&["server"]));
+    let token = |token| stack().service("bao", "openbao:2", |bao| env(bao, "BAO_DEV_ROOT_TOKEN_ID", token));
+    red_green("keys-without-snapshot", &token("dev-root"), message, &token("another"));
+}
+
+#[test]
+fn a_store_that_is_not_captured_needs_no_snapshot() {
+    let words = ["server", "-dev"].map(Text::literal).into();
+    let dev = stack().service("bao", "openbao:2", |bao| bao.command = Some(words));
+    assert!(dev.messages("keys-without-snapshot").is_empty());
 }
 
 #[test]

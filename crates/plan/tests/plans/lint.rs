@@ -1,6 +1,6 @@
 //! The linter says what is wrong with a plan it did not write, and nothing about one that is sound.
 
-use plan::{Action, Effect, Plan, StepId, lint};
+use plan::{Action, Effect, Plan, StepId, lint, set::SetId};
 
 use crate::world::World;
 
@@ -61,12 +61,33 @@ fn a_volume_that_goes_without_a_word_is_found() {
 }
 
 #[test]
+fn a_set_that_goes_without_a_word_is_found_though_it_is_housekeeping() {
+    let pruning = |plan: &mut Plan| {
+        plan.steps[0].action = Action::PruneSet { set: SetId("set-1".to_owned()) };
+        plan.steps[0].forgiving = true;
+    };
+    check(pruning, &["`pull-app-8` removes a set and does not say so"]);
+}
+
+#[test]
+fn a_permission_holds_for_what_it_names() {
+    check(
+        |plan| {
+            plan.steps[0].action = remove_volume();
+            plan.steps[0].destroys = Some("blog_data".to_owned());
+            plan.permits = vec!["set-1".to_owned()];
+        },
+        &["`pull-app-8` destroys `blog_data`, and nothing permits it"],
+    );
+}
+
+#[test]
 fn data_that_is_destroyed_with_nobodys_permission_is_found() {
     let destroying = |plan: &mut Plan| {
         plan.steps[0].action = remove_volume();
         plan.steps[0].destroys = Some("blog_data".to_owned());
     };
-    check(destroying, &["`pull-app-8` destroys data, and nothing permits it"]);
+    check(destroying, &["`pull-app-8` destroys `blog_data`, and nothing permits it"]);
     check(
         |plan| {
             destroying(plan);
@@ -98,6 +119,23 @@ fn a_set_that_is_taken_in_another_order_is_found() {
         swapped(backup, "capture-release", commit),
         ["`capture-release` commits a set before all of it is captured"]
     );
+}
+
+#[test]
+fn a_set_that_is_removed_before_the_new_one_is_there_is_found_and_so_is_the_new_one_itself() {
+    let backup = "stack: keep 1, 1 sets kept\nrunning: db=pg:1(postgres)\nverb: backup";
+    let commit = "commit-20261121T011447Z-7f3a91c2";
+    assert_eq!(
+        swapped(backup, commit, "prune-set-1"),
+        [
+            "`commit-20261121T011447Z-7f3a91c2` removes a set and does not say so",
+            "`commit-20261121T011447Z-7f3a91c2` removes a set before the new one exists"
+        ]
+    );
+    let mut plan = World::read(backup).plan().expect("it can be planned");
+    let set = plan.set.clone().expect("it writes one");
+    plan.steps.last_mut().expect("it prunes").action = Action::PruneSet { set };
+    assert_eq!(lint(&plan), ["`prune-set-1` removes the very set that is written"]);
 }
 
 // shows: A43

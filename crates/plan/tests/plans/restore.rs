@@ -1,6 +1,11 @@
 //! A set brought back: keys, canaries, data, application.
 
-use plan::{Action, Container, Effect, Plan, ResolvedMount};
+use std::collections::BTreeMap;
+
+use plan::{
+    Action, Container, Effect, Plan, ResolvedMount,
+    set::{Object, Role},
+};
 use stack::Namespace;
 
 use crate::{check, world::World};
@@ -34,7 +39,8 @@ fn a_set_comes_back_under_its_own_names_where_nothing_is_left() {
          probe web
          watch 3 services — a release is good once it was healthy for 10 s
          current release 1 — the restored stack answers
-         good release 1",
+         good release 1
+         ? evidence set-1 — what was proven is kept, signed",
     );
 }
 
@@ -56,6 +62,7 @@ fn a_set_comes_back_beside_where_the_volumes_exist() {
          create web
          start web
          probe web
+         ? evidence set-1 — what was proven is kept, signed
          - `blog` still has its volumes and is left alone: the set is restored beside it as `blog-restore-set-1`",
     );
 }
@@ -78,6 +85,7 @@ fn one_volume_that_is_left_is_enough_to_stay_beside() {
          start db
          probe db
          restore db
+         ? evidence set-1 — what was proven is kept, signed
          - `blog` still has its volumes and is left alone: the set is restored beside it as `blog-restore-set-1`",
     );
 }
@@ -100,7 +108,8 @@ fn a_file_is_put_back_before_its_program_opens_it() {
          probe notes
          watch 1 service — a release is good once it was healthy for 10 s
          current release 1 — the restored stack answers
-         good release 1",
+         good release 1
+         ? evidence set-1 — what was proven is kept, signed",
     );
 }
 
@@ -136,7 +145,138 @@ fn a_live_stack_is_restored_where_its_name_was_typed() {
          restore db
          watch 1 service — a release is good once it was healthy for 10 s
          current release 1 — the restored stack answers
-         good release 1",
+         good release 1
+         ? evidence set-1 — what was proven is kept, signed",
+    );
+}
+
+#[test]
+fn a_set_whose_keys_come_back_sealed_waits_for_the_shares_before_anything_is_begun() {
+    check(
+        "running: nothing
+         shape: bao=bao:2(keys) db=pg:1(postgres)
+         as typed: restore set-1 --identity owner.txt
+         shares: 0
+         verb: restore",
+        "exit 4
+         error[shares-needed]: `bao` comes back sealed: 3 different key shares open it, and none was given; hint: seaworthy restore set-1 --identity owner.txt --shares FILE",
+    );
+    check(
+        "running: bao=bao:2(keys) db=pg:1(postgres)
+         as typed: drill --shares one.txt --identity owner.txt
+         shares: 2
+         verb: drill",
+        "exit 4
+         error[shares-needed]: `bao` comes back sealed: 3 different key shares open it, and 2 were given; hint: seaworthy drill --identity owner.txt --shares FILE",
+    );
+}
+
+#[test]
+fn a_live_stack_whose_shares_were_not_given_is_told_one_command_for_both() {
+    check(
+        "stack: live
+         running: nothing
+         shape: bao=bao:2(keys) db=pg:1(postgres)
+         as typed: restore
+         shares: 0
+         verb: restore",
+        "exit 4
+         error[live]: `blog` is marked live
+         error[shares-needed]: `bao` comes back sealed: 3 different key shares open it, and none was given; hint: seaworthy restore --confirm blog --shares FILE",
+    );
+}
+
+#[test]
+fn a_token_for_development_that_this_shape_does_not_give_to_the_store_opens_nothing() {
+    check(
+        "running: nothing
+         shape: bao=bao:2(keys for development)
+         shares: 0
+         verb: restore",
+        "exit 4
+         error[shares-needed]: `bao` comes back sealed: 3 different key shares open it, and none was given; hint: seaworthy restore --shares FILE",
+    );
+}
+
+#[test]
+fn a_drill_that_starts_no_key_store_needs_no_shares() {
+    check(
+        "stack: drills db
+         running: bao=bao:2(keys) db=pg:1(postgres)
+         shares: 0
+         verb: drill",
+        "as blog-drill-7f3a91c2
+         verify set-1 — red before any data moves
+         restore secrets — set set-1 holds it
+         restore release
+         network blog-drill-7f3a91c2_net — db needs it
+         volume blog-drill-7f3a91c2_dbdata
+         create db — set set-1 holds it
+         start db
+         probe db
+         restore db
+         evidence set-1 — what was proven is kept, signed
+         ? remove db — a throwaway is thrown away
+         ? remove blog-drill-7f3a91c2_net
+         ? remove blog-drill-7f3a91c2_baodata
+         ? remove blog-drill-7f3a91c2_dbdata
+         ? forget blog-drill-7f3a91c2
+         - `bao` is not named in `[drill] services`: it is left out, and so the set will not be proven",
+    );
+}
+
+/// A set sealed to `recipients`, with a key store in it or not, and what is said to who holds `held`.
+#[track_caller]
+fn opened(recipients: &[&str], keys: bool, held: &[&str], typed: &str, expected: &str) {
+    let world = World::read(&format!("running: db=pg:1(postgres)\nas typed: {typed}\nshares: 0"));
+    let mut manifest = world.set().manifest;
+    manifest.recipients = recipients.iter().map(|&one| one.to_owned()).collect();
+    if keys {
+        manifest.objects.push(Object {
+            name: "bao.keystore.snap.zst.age".to_owned(),
+            role: Role::KeyStore,
+            service: Some("bao".into()),
+            plain_bytes: 1,
+            plain_sha256: String::new(),
+            sealed_bytes: 1,
+            sealed_sha256: String::new(),
+            server: None,
+            counts: BTreeMap::new(),
+            heartbeat: None,
+            captured_at: manifest.point,
+        });
+    }
+    let held: Vec<String> = held.iter().map(|&one| one.to_owned()).collect();
+    let said = match plan::can_be_opened(&manifest, &held, &world.policy) {
+        Ok(()) => "it is opened".to_owned(),
+        Err(stop) => format!("exit {} {}", stop.exit.code(), stop.diagnostics[0]),
+    };
+    assert_eq!(said, expected);
+}
+
+#[test]
+fn a_set_is_opened_by_any_of_its_recipients() {
+    opened(&["age1ann", "age1bob"], true, &["age1bob"], "drill", "it is opened");
+    // What an older set says of its recipients may be nothing: its objects know.
+    opened(&[], true, &["age1bob"], "drill", "it is opened");
+}
+
+#[test]
+fn a_set_that_is_sealed_to_others_says_the_command_that_goes_on() {
+    opened(
+        &["age1ann"],
+        false,
+        &["age1us"],
+        "restore set-1 --from /mnt/b",
+        "exit 4 error[identity-needed]: no identity at hand opens set set-1: it is sealed to age1ann; hint: seaworthy restore set-1 --from /mnt/b --identity FILE",
+    );
+    // The holders are woken at once, not when the identity was found.
+    opened(
+        &["age1ann"],
+        true,
+        &["age1us"],
+        "drill --identity stranger.txt",
+        "exit 4 error[identity-needed]: no identity at hand opens set set-1: it is sealed to age1ann; caused by: `bao` in it comes back sealed: its holders' shares are needed too; hint: seaworthy drill --identity FILE --shares FILE",
     );
 }
 

@@ -87,7 +87,7 @@ impl Spec {
     fn understand(&self, verb: &str, rest: &str, service: &mut Service, shape: &mut Shape) {
         match verb {
             "stopped" | "crashed" | "ended" | "dead" | "paused" | "created" | "restarting" | "foreign"
-            | "sealed" | "elsewhere" | "unanswered" => {}
+            | "sealed" | "elsewhere" | "unanswered" | "in" => {}
             "after" => depend(service, rest),
             "port" => {
                 let published = Some(rest.parse().expect("a port is a number"));

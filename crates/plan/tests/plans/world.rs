@@ -6,8 +6,12 @@
 //! shape:   db=pg:1(postgres) web=app:8  what should be; left out: what runs
 //! store:   session=2                    newest secret versions; `ran with:` those of the running release
 //! also:    blog-old-1 of old            a container beside; `volume blog_x` a volume, `port 80 of nginx` a listener
-//! stack:   production, live, keep 2     what `seaworthy.toml` says beside
+//! stack:   production, live, keep 2     what `seaworthy.toml` says beside; `3 sets kept`, `proves set 1`,
+//!                                       `set 1 of release 2`, `set 9 half removed`: what the targets hold
+//! good:    1                            the good release, where it is not the running one
 //! verb:    rollback to 1                left out: deploy
+//! shares:  0                            key shares that were given; left out: nobody was asked
+//! as typed: restore --from /mnt/b       the command line
 //! ```
 
 use std::{collections::BTreeMap, time::Duration};
@@ -15,7 +19,7 @@ use std::{collections::BTreeMap, time::Duration};
 use diag::Stop;
 use plan::{
     ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, Plan, Policy, ReleaseSeen,
-    SecretSeen, SetContents, SetSeen, VolumeSeen,
+    SecretSeen, SetContents, SetSeen, Typed, VolumeSeen,
     desired::{self, Versions},
     set::{Canary, MANIFEST_SCHEMA, Manifest, Object, Role, SetId},
 };
@@ -29,7 +33,7 @@ const STATE: &str = "/var/lib/seaworthy";
 pub(crate) struct World {
     pub(crate) shape: Shape,
     pub(crate) facts: Facts,
-    policy: Policy,
+    pub(crate) policy: Policy,
     verb: String,
 }
 
@@ -53,15 +57,20 @@ impl World {
         let mut world = World {
             shape: shape(one("shape").or(one("running")).unwrap_or_default(), &settings),
             facts: facts(&store, &settings),
-            policy: policy(one("typed")),
+            policy: Policy {
+                typed: Typed(one("as typed").unwrap_or("restore").split(' ').map(str::to_owned).collect()),
+                shares: one("shares").map(|shares| shares.parse().expect("a number")),
+                ..policy(one("typed"))
+            },
             verb: one("verb").unwrap_or("deploy").to_owned(),
         };
         for (key, rest) in &lines {
             match *key {
                 "earlier" | "tried" => world.release(rest, &settings, &ran_with, *key == "earlier"),
                 "running" => world.run(rest, &settings, &ran_with),
+                "good" => world.facts.good = Some(rest.parse().expect("a number")),
                 "also" => world.also(rest),
-                "shape" | "store" | "ran with" | "stack" | "verb" | "typed" => {}
+                "shape" | "store" | "ran with" | "stack" | "verb" | "typed" | "as typed" | "shares" => {}
                 other => panic!("`{other}` is no line of a world"),
             }
         }
@@ -151,6 +160,7 @@ impl World {
                 initialised: true,
                 sealed: spec.says("sealed"),
                 development: transit.dev_token.is_some(),
+                snapshots: !spec.says("in memory"),
                 version: "2.0".to_owned(),
             };
             if !spec.says("unanswered") {
@@ -266,6 +276,8 @@ fn policy(typed: Option<&str>) -> Policy {
         tool: "test".to_owned(),
         state_dir: STATE.to_owned(),
         confirmed: typed.map(str::to_owned),
+        shares: None,
+        typed: Typed::default(),
     }
 }
 
@@ -313,13 +325,22 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
         (name.clone(), SecretSeen { version: *version, fingerprint: format!("of {version}") })
     };
     let sets = settings.iter().find_map(|said| said.strip_suffix(" sets kept")?.parse().ok()).unwrap_or(0);
+    let release_of = |sequence: u64| {
+        let of = format!("set {sequence} of release ");
+        settings.iter().find_map(|said| said.strip_prefix(&of)?.parse().ok())
+    };
     let set = |sequence: u64| SetSeen {
         id: set_id(sequence),
         target: "/mnt/backups".to_owned(),
         point: now(),
         bytes: 1,
         sequence,
+        release: release_of(sequence),
+        proven_at: settings.contains(&format!("proves set {sequence}").as_str()).then(now),
     };
+    let half = settings
+        .iter()
+        .filter_map(|said| said.strip_prefix("set ")?.strip_suffix(" half removed")?.parse().ok());
     Facts {
         seen_at: now(),
         host: HostSeen {
@@ -341,5 +362,6 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
         key_stores: BTreeMap::new(),
         sets: (1..=sets).rev().map(set).collect(),
         attested: Vec::new(),
+        half_removed: half.map(set_id).collect(),
     }
 }

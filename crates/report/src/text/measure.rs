@@ -27,6 +27,18 @@ pub fn bytes(bytes: u64) -> String {
     format!("{size:.1} {}", units[unit])
 }
 
+/// What has gone through so far, and how fast: `12.4 MiB, 3.1 MiB/s`; nothing where nothing has.
+pub fn moved(so_far: u64, taken: std::time::Duration) -> String {
+    if so_far == 0 {
+        return String::new();
+    }
+    // In the first moment a rate would be a guess.
+    match taken.as_secs_f64() {
+        seconds if seconds < 0.5 => bytes(so_far),
+        seconds => format!("{}, {}/s", bytes(so_far), bytes((so_far as f64 / seconds) as u64)),
+    }
+}
+
 /// `1 step`, `3 steps`.
 pub fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
@@ -61,6 +73,10 @@ mod tests {
     fn durations_and_sizes_are_said_as_a_person_says_them() {
         let said: Vec<String> = [0.04, 9.9, 34.2, 125.0, 28_920.0, 273_600.0].map(duration).into();
         assert_eq!(said, ["0.0s", "9.9s", "34s", "2m 05s", "8h 02m", "3d 4h"]);
+        let moved = |bytes, millis| moved(bytes, std::time::Duration::from_millis(millis));
+        assert_eq!(moved(0, 4000), "");
+        assert_eq!(moved(13_002_342, 100), "12.4 MiB");
+        assert_eq!(moved(13_002_342, 4000), "12.4 MiB, 3.1 MiB/s");
         assert_eq!([812, 1536, 1_468_006, 1 << 40].map(bytes), ["812 B", "1.5 KiB", "1.4 MiB", "1.0 TiB"]);
     }
 }

@@ -17,7 +17,7 @@ mod validate;
 pub use diagnostics::{diagnostic, diagnostics};
 pub use explain::{explanation, production};
 pub use findings::findings;
-pub use measure::{bytes, count, duration};
+pub use measure::{bytes, count, duration, moved};
 pub use outcome::outcome;
 pub use plan::{plan, plan_steps};
 pub use progress::progress;

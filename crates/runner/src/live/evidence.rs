@@ -1,4 +1,4 @@
-//! The signed record of a drill: what `plan` makes of the journal, signed and written.
+//! The signed record of a drill or a restore: what `plan` makes of the journal, signed and written.
 
 use backup::SignedEvidence;
 use plan::{Output, set::SetId};

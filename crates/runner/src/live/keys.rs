@@ -241,7 +241,7 @@ async fn await_api(store: &KeyStore, service: &ServiceName, deadline: Duration) 
     }
 }
 
-fn shares_needed(threshold: u8) -> StepError {
+pub(super) fn shares_needed(threshold: u8) -> StepError {
     StepError::Waiting {
         instruction: format!("{threshold} key shares: run the same command with `--shares FILE`"),
     }

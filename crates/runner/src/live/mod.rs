@@ -11,12 +11,12 @@ mod sets;
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
-use backup::Target;
+use backup::{Meter, Target};
 use futures_util::future::BoxFuture;
 use host::Engine;
 use plan::{Action, Effect, Output, Step};
 use secrets::{Identities, Keyring, Secret, Store};
-use stack::{Materials, SecretName, Shape};
+use stack::{Materials, SecretName, ServiceName, Shape};
 
 use crate::{
     Clock, Release, SoFar, StackDir, StepError, World,
@@ -45,6 +45,8 @@ pub struct LiveWorld {
     pub people: People,
     /// Time.
     pub clock: Arc<dyn Clock>,
+    /// Counts what is captured or brought back, for whoever watches.
+    pub meter: Meter,
 }
 
 /// Where sets are, and who can open them.
@@ -73,11 +75,16 @@ pub type HandOver = Arc<
     dyn Fn(Vec<Secret<String>>) -> BoxFuture<'static, Result<(), secrets::keystore::BoxError>> + Send + Sync,
 >;
 
+/// Asks holders for so many key shares of a store; gives those that were brought.
+pub type Ask = Arc<dyn Fn(&ServiceName, u8) -> Vec<Secret<String>> + Send + Sync>;
+
 /// What only people have.
 #[derive(Clone, Default)]
 pub struct People {
     /// Key shares that holders gave.
     pub shares: Vec<Secret<String>>,
+    /// How holders are asked for shares that were not given; none: nobody can be.
+    pub ask: Option<Ask>,
     /// How new shares reach their holders; none: there is no way, and a ceremony is refused before it begins.
     pub hand_over: Option<HandOver>,
     /// Values of given secrets.

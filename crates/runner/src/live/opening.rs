@@ -4,7 +4,7 @@
 use backup::{OpenError, SignatureError, SignedManifest, Target, TargetError, TargetTrouble};
 use diag::{Diagnostic, Stop};
 use plan::{
-    SetContents,
+    Policy, SetContents,
     set::{Manifest, Role, SetId},
 };
 use secrets::Secret;
@@ -59,9 +59,14 @@ fn open_on(target: &Target, set: &SetId, sets: &SetAccess) -> Result<OpenedSet, 
 ///
 /// # Errors
 /// When there is no such set, it is another stack's or another signer's, or it cannot be opened.
-pub(crate) async fn open_contents(sets: &SetAccess, set: Option<&str>) -> Result<SetContents, Stop> {
+pub(crate) async fn open_contents(
+    sets: &SetAccess,
+    set: Option<&str>,
+    policy: &Policy,
+) -> Result<SetContents, Stop> {
     let set = set.map(|set| SetId(set.to_owned()));
     let OpenedSet { target, manifest, .. } = find(sets, set.as_ref())?;
+    plan::can_be_opened(&manifest, &sets.identities.recipients(), policy)?;
     let tar = release_in(&target, &manifest, sets).await?;
     let (release, _) = unpack(tar.expose()).map_err(|err| refused("unreadable-set", &err))?;
     Ok(SetContents { manifest, shape: *release.shape, secrets: release.secrets })

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use backup::{OpenStream, PostgresAccess, SqlitePlace};
+use backup::{Metered, OpenStream, PostgresAccess, SqlitePlace};
 use plan::{
     Output, RestorePart,
     set::{Object, Role, SetId},
@@ -12,7 +12,7 @@ use stack::{ServiceName, State, StateKind, Transit};
 
 use super::{
     LiveWorld,
-    keys::canary_hmac,
+    keys::{canary_hmac, shares_needed},
     opening::{OpenedSet, find},
     sets::SecretValues,
 };
@@ -29,9 +29,15 @@ impl LiveWorld {
     pub(super) async fn verify_set(&self, set: &SetId) -> Result<Output, StepError> {
         let opened = self.open_set(set)?;
         for object in &opened.manifest.objects {
-            backup::verify_object(&opened.target, &opened.manifest, object, &self.sets.identities)
-                .await
-                .map_err(|err| StepError::chain(&err))?;
+            backup::verify_object(
+                &opened.target,
+                &opened.manifest,
+                object,
+                &self.sets.identities,
+                &self.meter,
+            )
+            .await
+            .map_err(|err| StepError::chain(&err))?;
         }
         Ok(Output::Manifest {
             manifest: Box::new(opened.manifest),
@@ -92,11 +98,9 @@ impl LiveWorld {
         transit: &Transit,
     ) -> Result<Output, StepError> {
         let store = self.key_store(container, transit.port);
-        if transit.dev_token.is_none() && self.people.shares.is_empty() {
-            return Err(StepError::failed(format!(
-                "{} key shares of `{service}` are needed: give them with `--shares FILE`",
-                transit.threshold
-            )));
+        // Asked for before the run began; one that is taken up again waits for them, and nothing of it is lost.
+        if keystore::different(&self.people.shares) < usize::from(transit.threshold) {
+            return Err(shares_needed(transit.threshold));
         }
         // Done before a crash: what is in it is proven by the canaries, which come next.
         if store.health().await.map_err(|err| StepError::chain(&err))?.initialised {
@@ -177,9 +181,15 @@ impl LiveWorld {
         Ok(Output::Restored { counts: restored.counts, heartbeat: restored.heartbeat })
     }
 
-    fn stream(&self, opened: &OpenedSet, service: &ServiceName, role: Role) -> Result<OpenStream, StepError> {
+    fn stream(
+        &self,
+        opened: &OpenedSet,
+        service: &ServiceName,
+        role: Role,
+    ) -> Result<Metered<OpenStream>, StepError> {
         let object = object_of(opened, Some(service), role)?;
-        Ok(backup::open_stream(&opened.target, &opened.manifest, object, &self.sets.identities))
+        let stream = backup::open_stream(&opened.target, &opened.manifest, object, &self.sets.identities);
+        Ok(self.meter.over(stream))
     }
 
     async fn whole(&self, opened: &OpenedSet, role: Role) -> Result<Secret<Vec<u8>>, StepError> {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use backup::{PostgresAccess, Recipients, SetWriter, SignedManifest, SqlitePlace, Target};
+use backup::{
+    PostgresAccess, Recipients, SetWriter, SignedManifest, SqlitePlace, Target, TargetError, TargetTrouble,
+};
 use plan::{
     Output,
     set::{Canary, KeyList, MANIFEST_SCHEMA, Manifest, Object, Role, SetId},
@@ -44,7 +46,8 @@ impl LiveWorld {
         let (sequence, _) =
             SignedManifest::next_link(self.newest_set()?.as_ref()).map_err(|err| StepError::chain(&err))?;
         let recipients = Recipients::parse(&self.recipients()).map_err(|err| StepError::chain(&err))?;
-        Ok(SetWriter { set: set.clone(), sequence, recipients, targets: self.targets() })
+        let (targets, meter) = (self.targets(), self.meter.clone());
+        Ok(SetWriter { set: set.clone(), sequence, recipients, targets, meter })
     }
 
     /// Who can open a set: those declared, else this state directory alone.
@@ -69,11 +72,14 @@ impl LiveWorld {
         Ok(Output::None)
     }
 
+    /// Removes a set from every target that has it: what one of them refuses keeps no other from being cleared.
     pub(super) fn prune_set(&self, set: &SetId) -> Result<Output, StepError> {
-        for target in self.targets() {
-            target.prune(set).map_err(|err| StepError::chain(&err))?;
+        let pruned: Vec<_> = self.targets().iter().map(|target| target.prune(set)).collect();
+        let absent = |err: &TargetError| err.trouble == TargetTrouble::Missing;
+        match pruned.into_iter().filter_map(Result::err).find(|err| !absent(err)) {
+            Some(err) => Err(StepError::chain(&err)),
+            None => Ok(Output::None),
         }
-        Ok(Output::None)
     }
 
     pub(super) async fn capture(

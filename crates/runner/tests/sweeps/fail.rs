@@ -43,7 +43,9 @@ fn sweep(subject: &Subject, fault: Fault, repeating: bool) -> Swept {
             Outcome::Stuck { .. } => stuck(subject, &scene, &case),
         };
         swept.wrong.extend(wrong);
-        swept.wrong.extend(again(subject, &settled, &scene, &case));
+        if !(subject.makes_another && outcome == Outcome::Applied) {
+            swept.wrong.extend(again(subject, &settled, &scene, &case));
+        }
         swept.cases += 1;
         swept.kinds.extend(scene.kinds);
     }

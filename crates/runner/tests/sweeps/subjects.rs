@@ -25,6 +25,8 @@ pub(crate) struct Subject {
     pub(crate) one_way: bool,
     /// Where taking it back fails, what is left has to be looked at before the verb is typed again.
     pub(crate) for_a_person: bool,
+    /// Once it is applied, the same verb makes another one beside it.
+    pub(crate) makes_another: bool,
     /// What shows that it succeeded, where its own end does not.
     followed_by: Option<Planner>,
 }
@@ -38,7 +40,16 @@ impl Subject {
         let planner: Planner = Box::new(planner);
         let plan = planned(&host, &planner);
         assert_eq!(plan::lint(&plan), Vec::<String>::new(), "{name}");
-        Self { name, host, plan, planner, one_way: false, for_a_person: false, followed_by: None }
+        Self {
+            name,
+            host,
+            plan,
+            planner,
+            one_way: false,
+            for_a_person: false,
+            makes_another: false,
+            followed_by: None,
+        }
     }
 
     /// The machine as an uninterrupted run leaves it, and how that run ends.
@@ -207,6 +218,7 @@ pub(crate) fn subjects() -> Vec<Subject> {
     for subject in &mut all {
         subject.one_way = subject.name == "destroy";
         subject.for_a_person = ["backup", "restore", "restore beside", "drill"].contains(&subject.name);
+        subject.makes_another = subject.name.starts_with("restore");
         // A ceremony that was held is never held again, whether or not its store still runs; and what a run could not
         // clear away goes with the next good release.
         subject.followed_by = match subject.name {

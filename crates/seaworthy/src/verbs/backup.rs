@@ -9,7 +9,7 @@ use crate::{context, settings::Settings, view::View};
 pub(crate) async fn backup(settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let operations = context::operations(settings).await?;
     view.warn_own_identity(&operations.shape);
-    let finished =
-        operations.carry_out(Verb::Backup, &plan::backup, Given::default(), &view.teller()).await?;
+    let given = Given { meter: view.meter(), ..Given::default() };
+    let finished = operations.carry_out(Verb::Backup, &plan::backup, given, &view.teller()).await?;
     Ok(view.run(&finished))
 }

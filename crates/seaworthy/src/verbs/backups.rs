@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use backup::Target;
 use diag::{Diagnostic, Exit, Stop};
 use report::BackupsReport;
+use runner::{Proofs, existing_keyring};
+use stack::StackName;
 
 use crate::{cli::BackupsArgs, context, settings::Settings, view::View};
 
@@ -17,18 +19,26 @@ pub(crate) fn backups(args: BackupsArgs, settings: &Settings, view: &View) -> Re
         Some(from) => vec![from],
         None => shape.backup.to.iter().map(PathBuf::from).collect(),
     };
+    let proofs = proofs(settings, &shape.stack)?;
     let mut sets = Vec::new();
     for path in targets {
-        let listing = Target::open(&path, &shape.stack).list().map_err(|err| runner::live::unlisted(&err))?;
+        let target = Target::open(&path, &shape.stack);
+        let mut listing = target.list().map_err(|err| runner::live::unlisted(&err))?;
         for (set, err) in &listing.unreadable {
             view.diagnostics(&[
                 Diagnostic::warning("unreadable-set", format!("set {set} cannot be read")).caused_by(err)
             ]);
         }
+        proofs.mark(&target, &mut listing.sets);
         sets.extend(listing.sets);
     }
-    let evidence = context::proven(&settings.state.stack(&shape.stack));
-    let proven = |set: &plan::set::SetId| evidence.get(set).copied();
-    view.backups(&BackupsReport::new(shape.stack.as_str(), jiff::Timestamp::now(), &sets, proven));
+    view.backups(&BackupsReport::new(shape.stack.as_str(), jiff::Timestamp::now(), &sets));
     Ok(Exit::Done)
+}
+
+/// What this state directory has proven; nothing where it has no keys yet.
+fn proofs(settings: &Settings, stack: &StackName) -> Result<Proofs, Stop> {
+    let Some(keyring) = existing_keyring(&settings.state)? else { return Ok(Proofs::default()) };
+    Proofs::read(&settings.state.stack(stack), &keyring.signer_fingerprint())
+        .map_err(|err| Stop::precondition(Diagnostic::from_error("evidence", &err)))
 }

@@ -25,6 +25,7 @@ pub(crate) async fn bootstrap(args: BootstrapArgs, settings: &Settings, view: &V
         shares: settings::shares(&shares)?,
         hand_over: hand_over(&operations.shape, shares_out, view)?,
         given: given_values(&operations.shape, &given)?,
+        ask: None,
     };
     let planner = planner(people.given.keys().cloned().collect());
     let given = Given { people, ..Given::default() };

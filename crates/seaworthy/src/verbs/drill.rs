@@ -3,6 +3,7 @@
 use diag::{Exit, Stop};
 
 use crate::{
+    asking,
     cli::{DrillArgs, WhichSetArgs},
     context,
     settings::Settings,
@@ -12,7 +13,9 @@ use crate::{
 pub(crate) async fn drill(args: DrillArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let DrillArgs { which: WhichSetArgs { set, sets }, shares } = args;
     let operations = context::operations(settings).await?;
-    let given = context::given(&sets, Some(&shares))?;
+    let mut given = context::given(settings, &sets, Some(&shares))?;
+    given.people.ask = asking::holders(view);
+    given.meter = view.meter();
     let contents = operations.open_set(set.as_deref(), &given).await?;
     let finished = operations.drill(&contents, given, &view.teller()).await?;
     Ok(view.run(&finished))

@@ -3,6 +3,7 @@
 use diag::{Exit, Stop};
 
 use crate::{
+    asking,
     cli::{RestoreArgs, WhichSetArgs},
     context,
     settings::Settings,
@@ -12,8 +13,10 @@ use crate::{
 pub(crate) async fn restore(args: RestoreArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let RestoreArgs { which: WhichSetArgs { set, sets }, confirm, shares } = args;
     let operations = context::operations(settings).await?;
-    let mut given = context::given(&sets, Some(&shares))?;
+    let mut given = context::given(settings, &sets, Some(&shares))?;
     given.confirmed = confirm;
+    given.people.ask = asking::holders(view);
+    given.meter = view.meter();
     let contents = operations.open_set(set.as_deref(), &given).await?;
     let finished = operations.restore(&contents, given, &view.teller()).await?;
     Ok(view.run(&finished))

@@ -73,6 +73,7 @@ impl Stage {
             }
             "nobody" => (works("as-nobody seaworthy --version"), "another account cannot run this binary"),
             "docker" => (works("docker version"), "no Docker Engine answers"),
+            "script" => (works("script --version"), "there is no `script`, which lends a terminal"),
             "flock" => (works("flock --version"), "there is no `flock`"),
             _ => panic!("a scenario needs `{need}`, and nobody knows what that is"),
         };

@@ -32,7 +32,7 @@ pub use shares::{ShareError, parse_shares, seal_share};
 pub use snapshot::{RestoreError, SnapshotStream, restore};
 pub use system::{Health, Init, SealStatus};
 pub use transit::KeyVersions;
-pub use unseal::{UnsealError, generate_root, unseal};
+pub use unseal::{UnsealError, different, generate_root, unseal};
 
 use crate::Secret;
 

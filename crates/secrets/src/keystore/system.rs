@@ -25,6 +25,8 @@ pub struct Health {
     pub active: bool,
     /// It protects nothing: our development store, or a real one that keeps everything in memory.
     pub development: bool,
+    /// It gives snapshots of itself: a real one does from raft storage alone.
+    pub snapshots: bool,
     /// Its version.
     pub version: String,
 }
@@ -79,13 +81,17 @@ impl KeyStore {
             return Err(answer.refusal(&call));
         }
         let said: Said = answer.json(&call)?;
-        let development =
-            said.development || (said.initialized && self.seal_status().await?.storage_type == "inmem");
+        // One that was never initialised, and one that does not say how it stores, is taken at its best.
+        let storage = match said.initialized && !said.development {
+            true => self.seal_status().await?.storage_type,
+            false => String::new(),
+        };
         Ok(Health {
             initialised: said.initialized,
             sealed: said.sealed,
             active: answer.status.as_u16() == 200,
-            development,
+            development: said.development || storage == "inmem",
+            snapshots: storage.is_empty() || storage == "raft",
             version: said.version,
         })
     }

@@ -32,7 +32,7 @@ pub async fn unseal(store: &KeyStore, shares: &[Secret<String>]) -> Result<(), U
             }
         }
         if sealed {
-            return Err(UnsealError::TooFew { given: distinct(shares), threshold });
+            return Err(UnsealError::TooFew { given: different(shares), threshold });
         }
     }
     Ok(store.await_active().await?)
@@ -63,7 +63,7 @@ pub async fn generate_root(
     let made = give_shares(store, shares, &started.nonce).await;
     match made {
         Ok(Some(encoded)) => Ok(decode(encoded.expose(), &otp).ok_or_else(|| call.unreadable())?),
-        Ok(None) => Err(UnsealError::TooFew { given: distinct(shares), threshold: started.required }),
+        Ok(None) => Err(UnsealError::TooFew { given: different(shares), threshold: started.required }),
         Err(err) => Err(err),
     }
 }
@@ -131,10 +131,11 @@ fn wrong(err: KeyStoreError) -> UnsealError {
 
 /// There are as many different shares as it takes.
 pub(super) fn enough(shares: &[Secret<String>], threshold: u8) -> Result<(), UnsealError> {
-    let given = distinct(shares);
+    let given = different(shares);
     if given < usize::from(threshold) { Err(UnsealError::TooFew { given, threshold }) } else { Ok(()) }
 }
 
-fn distinct(shares: &[Secret<String>]) -> usize {
+/// How many of the shares are different ones: the same one twice opens no more than once.
+pub fn different(shares: &[Secret<String>]) -> usize {
     shares.iter().map(Secret::expose).collect::<std::collections::BTreeSet<_>>().len()
 }

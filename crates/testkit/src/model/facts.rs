@@ -73,6 +73,7 @@ impl State {
             key_stores: self.key_stores_of(project),
             sets: self.sets_seen(),
             attested: Vec::new(),
+            half_removed: Vec::new(),
             secrets: secrets(&place),
             releases: place.releases.into_values().collect(),
             current: place.current,
@@ -111,7 +112,8 @@ impl State {
             let development = transit.dev_token.is_some();
             let initialised = development || self.data_seen(name).is_some_and(|data| data.ring.is_some());
             let version = "model".to_owned();
-            let seen = KeyStoreSeen { initialised, sealed: made.sealed, development, version };
+            let seen =
+                KeyStoreSeen { initialised, sealed: made.sealed, development, snapshots: true, version };
             matches!(self.phase(made), Phase::Running { .. }).then(|| (spec.service.clone(), seen))
         });
         ours.collect()
@@ -128,6 +130,8 @@ impl State {
                 point: manifest.point,
                 bytes: manifest.objects.iter().map(|object| object.sealed_bytes).sum(),
                 sequence: manifest.sequence,
+                release: manifest.release,
+                proven_at: self.evidence.contains(&manifest.set).then_some(self.now),
             })
             .collect();
         sets.sort_by_key(|set| std::cmp::Reverse(set.sequence));
