@@ -298,6 +298,9 @@ pub enum ResolvedMount {
         source: String,
         /// Path inside.
         target: String,
+        /// What is said of it besides.
+        #[serde(default)]
+        options: BindOptions,
     },
     /// Memory.
     Tmpfs {
@@ -323,6 +326,18 @@ impl ResolvedMount {
     /// A named volume, mounted whole.
     pub fn volume(name: impl Into<String>, target: impl Into<String>, read_only: bool) -> Self {
         Self::Volume { name: name.into(), target: target.into(), read_only, nocopy: false, subpath: None }
+    }
+
+    /// Where it is seen inside.
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Volume { target, .. }
+            | Self::Anonymous { target }
+            | Self::Bind { target, .. }
+            | Self::Kept { target, .. }
+            | Self::Tmpfs { target, .. }
+            | Self::Image { target, .. } => target,
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! What one container should be: from a shape and the secret versions it is given to a [`Container`], and what
 //! makes two of them differ.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -10,7 +10,7 @@ use stack::{
     VolumeKey,
 };
 
-use crate::{Container, Delivered, NetworkSpec, ResolvedMount, VolumeSpec};
+use crate::{Container, Delivered, NetworkSpec, ResolvedMount, VolumeSpec, references};
 
 /// The Compose version whose labels ours equal, so that its commands work on our stacks.
 const COMPOSE_VERSION: &str = "2.40.3";
@@ -28,7 +28,8 @@ pub fn container(
     release: u64,
     state_dir: &str,
 ) -> Container {
-    let settings = shape.services[service].clone();
+    let mut settings = shape.services[service].clone();
+    references::name_containers(shape, &mut settings, 1);
     let mut made = Container {
         name: shape.container_name(service),
         stack: shape.stack.clone(),
@@ -88,7 +89,15 @@ fn networks_of(shape: &Shape, service: &ServiceName, settings: &Service) -> BTre
         attachment.aliases.insert(0, service.to_string());
         (shape.network_name(key), attachment)
     };
-    settings.networks.iter().map(named).collect()
+    let mut networks: Vec<(String, Attachment)> = settings.networks.iter().map(named).collect();
+    networks.sort_by_key(|(_, attachment)| Reverse(attachment.priority));
+    // Among equals the order is that of the keys, which the engine does not know.
+    if !networks.is_sorted_by_key(|(name, attachment)| (Reverse(attachment.priority), name.clone())) {
+        for ((_, attachment), place) in networks.iter_mut().rev().zip(0..) {
+            attachment.priority = place;
+        }
+    }
+    networks.into_iter().collect()
 }
 
 fn mounts_of(shape: &Shape, settings: &Service) -> Vec<ResolvedMount> {
@@ -104,9 +113,12 @@ fn mounts_of(shape: &Shape, settings: &Service) -> Vec<ResolvedMount> {
                 subpath: subpath.clone(),
             },
             MountSource::Anonymous => ResolvedMount::Anonymous { target },
-            MountSource::Bind { path, content: Some(content), .. } => {
-                ResolvedMount::Kept { content: content.clone(), source: path.clone(), target }
-            }
+            MountSource::Bind { path, content: Some(content), options } => ResolvedMount::Kept {
+                content: content.clone(),
+                source: path.clone(),
+                target,
+                options: options.clone(),
+            },
             MountSource::Bind { path, content: None, options } => {
                 ResolvedMount::Bind { source: path.clone(), target, read_only, options: options.clone() }
             }

@@ -3,7 +3,7 @@
 use diag::{Diagnostic, Stop};
 use stack::{EngineKind, PullPolicy, SecretKind, ServiceName, Shape};
 
-use crate::{Facts, Policy, desired::Versions};
+use crate::{Facts, Policy, desired::Versions, needs};
 
 /// What a deploy must not decide by itself.
 pub(crate) fn refuse_unready(
@@ -62,7 +62,19 @@ fn ground_trouble(shape: &Shape, facts: &Facts, policy: &Policy) -> Vec<Diagnost
         let message = "the process engine isolates nothing, and this shape is marked production";
         Diagnostic::error("process-engine-in-production", message).hint("seaworthy explain production")
     });
-    process.into_iter().chain(development_keys(shape, facts)).chain(other_state_dir(facts, policy)).collect()
+    let process = process.into_iter().chain(engine_too_old(shape, facts));
+    process.chain(development_keys(shape, facts)).chain(other_state_dir(facts, policy)).collect()
+}
+
+/// What the shape says and an engine this old would leave out.
+fn engine_too_old(shape: &Shape, facts: &Facts) -> Vec<Diagnostic> {
+    let Some(said) = facts.host.api.as_deref() else { return Vec::new() };
+    let Some(api) = needs::parse_api(said) else { return Vec::new() };
+    let needs = needs::of_shape(shape, api).into_iter().map(|(who, need)| {
+        let message = format!("`{who}` says `{}`, and this engine's API is {said}", need.key);
+        Diagnostic::error("engine-too-old", message).hint(format!("needs {}", need.engine()))
+    });
+    needs.collect()
 }
 
 /// Services that the engine has nothing to run for: no image, or on the process engine no command.

@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::{
-    models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect, VolumeCreateRequest},
+    models::{NetworkInspect, VolumeCreateRequest},
     query_parameters::RemoveVolumeOptions,
 };
-use plan::{Effect, NetworkSpec, Output, VolumeSpec};
+use plan::{Effect, NetworkSpec, Output, VolumeSpec, needs};
 
 use super::{
     Docker,
+    create::refuse_untold,
     fail::{fail, found, status},
+    network,
     observe::attached,
     owner::{PROJECT, project_of, refuse_unowned},
 };
@@ -45,19 +47,8 @@ impl Docker {
             same_network(spec, &network, &doing)?;
             return Ok(Output::Unchanged);
         }
-        let pool = |pool: &stack::IpamPool| IpamConfig { subnet: pool.subnet.clone(), ..Default::default() };
-        let subnets = spec.ipam.pools.iter().map(pool);
-        let subnets: Vec<IpamConfig> = subnets.collect();
-        let request = NetworkCreateRequest {
-            name: spec.name.clone(),
-            driver: spec.driver.clone(),
-            internal: Some(spec.internal),
-            options: Some(map(&spec.driver_opts)),
-            labels: Some(map(&spec.labels)),
-            ipam: (!subnets.is_empty()).then(|| Ipam { config: Some(subnets), ..Default::default() }),
-            ..Default::default()
-        };
-        self.client.create_network(request).await.map_err(fail(doing))?;
+        refuse_untold(&needs::of_network(spec, self.api()), &doing)?;
+        self.client.create_network(network::request(spec)).await.map_err(fail(doing))?;
         Ok(Output::None)
     }
 

@@ -73,10 +73,16 @@ struct Place {
 fn place(spec: &Container, file: &Delivered) -> Result<Place, &'static str> {
     let parent = Path::new(&file.target).parent().filter(|_| file.target.starts_with('/'));
     let parent = parent.ok_or("its target is not an absolute path")?;
-    let over = spec.mounts.iter().filter(|mount| parent.starts_with(target(mount)));
+    let memory = spec.settings.tmpfs.keys().map(|target| ResolvedMount::Tmpfs {
+        target: target.clone(),
+        size_bytes: None,
+        mode: None,
+    });
+    let mounts: Vec<ResolvedMount> = spec.mounts.iter().cloned().chain(memory).collect();
+    let over = mounts.iter().filter(|mount| parent.starts_with(mount.target()));
     // The innermost mount is the one that is seen there.
-    let over = over.max_by_key(|mount| Path::new(target(mount)).components().count());
-    let exactly = over.is_some_and(|mount| Path::new(target(mount)) == parent);
+    let over = over.max_by_key(|mount| Path::new(mount.target()).components().count());
+    let exactly = over.is_some_and(|mount| Path::new(mount.target()) == parent);
     let directory = parent.to_string_lossy().into_owned();
     match over {
         Some(ResolvedMount::Bind { .. } | ResolvedMount::Kept { .. }) if exactly => {
@@ -91,17 +97,6 @@ fn place(spec: &Container, file: &Delivered) -> Result<Place, &'static str> {
         None if spec.settings.read_only && parent == Path::new("/") => Err("the root directory is read-only"),
         None if spec.settings.read_only => Ok(Place { directory, private: true }),
         None => Ok(Place { directory: "/".to_owned(), private: false }),
-    }
-}
-
-fn target(mount: &ResolvedMount) -> &str {
-    match mount {
-        ResolvedMount::Volume { target, .. }
-        | ResolvedMount::Anonymous { target }
-        | ResolvedMount::Bind { target, .. }
-        | ResolvedMount::Kept { target, .. }
-        | ResolvedMount::Tmpfs { target, .. }
-        | ResolvedMount::Image { target, .. } => target,
     }
 }
 
@@ -175,6 +170,15 @@ mod tests {
         assert_eq!(check(true, &[], "/run/secrets/key"), Ok(("/run/secrets".into(), true)));
         assert_eq!(check(false, &[tmpfs("/run")], "/run/secrets/key"), Ok(("/run/secrets".into(), true)));
         assert_eq!(check(true, &[volume("/data", true)], "/data/conf/key"), Ok(("/data/conf".into(), true)));
+    }
+
+    #[test]
+    fn memory_that_the_service_itself_asks_for_is_a_mount_like_any_other() {
+        let mut spec = crate::docker::create::tests::container("app");
+        spec.settings.tmpfs.insert("/run".into(), "size=1m".into());
+        let file = crate::docker::create::tests::delivered("/run/secrets/key", 0o444);
+        let private = Place { directory: "/run/secrets".into(), private: true };
+        assert_eq!(place(&spec, &file), Ok(private));
     }
 
     #[test]

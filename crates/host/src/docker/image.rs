@@ -23,7 +23,7 @@ impl Docker {
         Ok(Output::Image { id: self.image_id(image).await?.ok_or_else(missing)? })
     }
 
-    async fn image_id(&self, image: &str) -> Result<Option<String>, EngineError> {
+    pub(super) async fn image_id(&self, image: &str) -> Result<Option<String>, EngineError> {
         let found = found(self.client.inspect_image(image).await)
             .map_err(fail(format!("inspect image `{image}`")))?;
         Ok(found.and_then(|image| image.id))

@@ -2,21 +2,30 @@
 //!
 //! Names and labels are Compose's, as the plan gives them, so that `docker compose ps|logs|exec` work on our stacks.
 
+mod api_socket;
 mod container;
 mod create;
 mod effects;
+mod endpoints;
 mod exec;
 mod fail;
 mod files;
+mod host_config;
 mod image;
 mod lifecycle;
+mod mounts;
+mod network;
 mod observe;
 mod owner;
 mod ports;
+mod publishing;
 mod reach;
+mod resources;
 mod self_image;
 mod side;
 mod streams;
+#[cfg(test)]
+mod told;
 
 use std::path::{Path, PathBuf};
 
@@ -83,6 +92,12 @@ impl Docker {
         }
         let executable = PathBuf::from("/proc/self/exe");
         Ok(Self { client, local, executable, side_image: OnceCell::new(), swept: OnceCell::new() })
+    }
+
+    /// The API that is spoken with it.
+    fn api(&self) -> (usize, usize) {
+        let version = self.client.client_version();
+        (version.major_version, version.minor_version)
     }
 
     /// The same engine, with side containers made of another executable than the running one.

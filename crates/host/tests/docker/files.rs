@@ -117,6 +117,7 @@ async fn references_are_filled_in_and_kept_content_is_mounted_read_only() {
         content: ContentId(kept.path().to_string_lossy().into_owned()),
         source: "./conf".into(),
         target: "/kept".into(),
+        options: stack::BindOptions::default(),
     }];
     stack.run(&app).await;
     let script =

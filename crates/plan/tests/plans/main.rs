@@ -12,6 +12,7 @@ mod restore;
 mod rollback;
 mod spec;
 mod text;
+mod told;
 mod undo;
 mod world;
 

@@ -101,6 +101,9 @@ impl Spec {
                     .map_or_else(|| Text::literal(value), |held| held_text(name, held));
                 service.environment.insert(name.to_owned(), Some(text));
             }
+            "annotated" => {
+                service.annotations.insert(rest.to_owned(), "yes".to_owned());
+            }
             "host" => service.network_mode = Some(Namespace::Engine("host".to_owned())),
             "named" => service.container_name = Some(rest.to_owned()),
             "on" => join(service, shape, rest),

@@ -242,7 +242,7 @@ fn policy(typed: Option<&str>) -> Policy {
     }
 }
 
-fn shape(words: &str, settings: &[&str]) -> Shape {
+pub(crate) fn shape(words: &str, settings: &[&str]) -> Shape {
     let says = |word: &str| settings.contains(&word);
     let number = |word: &str| settings.iter().find_map(|said| said.strip_prefix(word)?.parse().ok());
     let backup = BackupSpec {
@@ -298,7 +298,7 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
             name: "here".to_owned(),
             engine: if process { EngineKind::Process } else { EngineKind::Docker },
             version: "27".to_owned(),
-            api: None,
+            api: settings.iter().find_map(|said| said.strip_prefix("api ")).map(str::to_owned),
             ports_held: BTreeMap::new(),
             free_bytes: None,
         },
