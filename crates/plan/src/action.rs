@@ -210,8 +210,13 @@ pub enum Effect {
         /// Its name then.
         to: String,
     },
-    /// Remove it; its anonymous volumes too.
+    /// Remove it. Its anonymous volumes stay, with what is in them.
     Remove {
+        /// Its name.
+        container: String,
+    },
+    /// Remove it, and its anonymous volumes with what is in them, but for those that another container mounts.
+    Discard {
         /// Its name.
         container: String,
     },
@@ -323,6 +328,18 @@ pub enum ResolvedMount {
 }
 
 impl ResolvedMount {
+    /// Path inside.
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Volume { target, .. }
+            | Self::Anonymous { target }
+            | Self::Bind { target, .. }
+            | Self::Kept { target, .. }
+            | Self::Tmpfs { target, .. }
+            | Self::Image { target, .. } => target,
+        }
+    }
+
     /// A named volume, mounted whole.
     pub fn volume(name: impl Into<String>, target: impl Into<String>, read_only: bool) -> Self {
         Self::Volume { name: name.into(), target: target.into(), read_only, nocopy: false, subpath: None }

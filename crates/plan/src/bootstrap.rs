@@ -59,14 +59,7 @@ fn hold_ceremony(
         return;
     }
     let versions = current_versions(shape, facts);
-    let placing = Placing {
-        shape,
-        facts,
-        versions: &versions,
-        release: 0,
-        state_dir: &policy.state_dir,
-        volumes_are_ours: false,
-    };
+    let placing = Placing { shape, facts, versions: &versions, release: 0, policy, volumes_are_ours: false };
     let container = placing.wanted(service);
     let because = vec![if issued {
         "it was never initialised".to_owned()
@@ -79,7 +72,7 @@ fn hold_ceremony(
         Some(_) => placing.start(steps, &container, &because),
         None => {
             placing.prepare(steps, std::slice::from_ref(service));
-            let change = Change { container: container.clone(), because: because.clone(), replaces: None };
+            let change = Change { container: &container, because: &because, replaces: None };
             placing.place(steps, &change);
         }
     }

@@ -1,7 +1,7 @@
 //! To a release: the difference between what should run and what was seen running, in the order it must close.
 
 use diag::Stop;
-use stack::{ServiceName, Shape};
+use stack::Shape;
 
 use crate::{
     Action, Facts, Plan, Policy, ReleaseSeen, Verb,
@@ -23,14 +23,8 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
     let versions = current_versions(shape, facts);
     refuse_unready(shape, facts, policy, &versions)?;
     let number = facts.releases.iter().map(|release| release.number).max().unwrap_or(0) + 1;
-    let placing = Placing {
-        shape,
-        facts,
-        versions: &versions,
-        release: number,
-        state_dir: &policy.state_dir,
-        volumes_are_ours: false,
-    };
+    let placing =
+        Placing { shape, facts, versions: &versions, release: number, policy, volumes_are_ours: false };
     let changed_for_us = current_release(facts).is_none_or(|release| *release.shape != *shape);
     let mut plan = Plan::empty(Verb::Deploy, shape, facts, policy);
     let mut steps = Steps::default();
@@ -43,11 +37,9 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
         return Ok(plan);
     }
     clear_the_way(&placing, &mut steps, &gap);
-    let changing: Vec<ServiceName> =
-        gap.changes.iter().map(|change| change.container.service.clone()).collect();
-    placing.prepare(&mut steps, &changing);
+    placing.prepare(&mut steps, &gap.changing());
     // What only stood still or was sealed is the release it was: a rollback must not find it twice.
-    let number = match facts.current.filter(|_| gap.changes.is_empty() && !changed_for_us) {
+    let number = match facts.current.filter(|_| gap.changes_nothing() && !changed_for_us) {
         Some(current) => current,
         None => {
             let because = vec!["every deploy is kept whole, so that it can come back whole".to_owned()];

@@ -18,7 +18,38 @@ const COMPOSE_VERSION: &str = "2.40.3";
 /// Secret versions a release uses.
 pub type Versions = BTreeMap<SecretName, u32>;
 
-/// What the container of `service` should be in `release`.
+/// What the containers of `service` should be in `release`, first to last: as many as it is scaled to.
+pub fn replicas(
+    shape: &Shape,
+    service: &ServiceName,
+    versions: &Versions,
+    release: u64,
+    state_dir: &str,
+) -> Vec<Container> {
+    let first = container(shape, service, versions, release, state_dir);
+    let numbered = |number: u32| {
+        let mut made = first.clone();
+        made.name = shape.nth_container_name(service, number);
+        made.number = number;
+        made.labels.insert("com.docker.compose.container-number".into(), number.to_string());
+        made
+    };
+    (1..=first.settings.replicas()).map(numbered).collect()
+}
+
+/// What a person calls a container: its service, with its number where there are several.
+pub fn subject(service: &ServiceName, number: u32, replicas: u32) -> String {
+    if replicas > 1 { format!("{service} {number}") } else { service.to_string() }
+}
+
+impl Container {
+    /// What a person calls it.
+    pub fn subject(&self) -> String {
+        subject(&self.service, self.number, self.settings.replicas())
+    }
+}
+
+/// What the first container of `service` should be in `release`.
 ///
 /// Pure: the same shape, versions and state directory always give the same container, whatever the release.
 pub fn container(
@@ -168,7 +199,9 @@ fn identity(container: &Container, versions: &Versions) -> String {
 fn concerning_the_engine(settings: &Service) -> serde_json::Map<String, Value> {
     let value = serde_json::to_value(settings).expect("plain values always serialise");
     let Value::Object(mut map) = value else { return serde_json::Map::new() };
-    for ours in ["probes", "overlap", "depends_on", "pull_policy", "networks", "mounts", "files"] {
+    let ours =
+        ["probes", "overlap", "depends_on", "pull_policy", "build", "scale", "networks", "mounts", "files"];
+    for ours in ours {
         map.remove(ours);
     }
     map
@@ -177,9 +210,8 @@ fn concerning_the_engine(settings: &Service) -> serde_json::Map<String, Value> {
 fn labels(shape: &Shape, container: &Container, state_dir: &str) -> BTreeMap<String, String> {
     let mut labels = container.settings.labels.clone();
     let files: Vec<&str> = shape.files.iter().map(String::as_str).collect();
-    let depends: Vec<String> = container
-        .settings
-        .depends_on
+    let depends: Vec<String> = shape
+        .dependencies(&container.service)
         .iter()
         .map(|(name, on)| format!("{name}:{}:{}", condition_word(on.condition), on.restart))
         .collect();

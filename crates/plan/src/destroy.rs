@@ -3,7 +3,9 @@
 use diag::{Diagnostic, Stop};
 use stack::Shape;
 
-use crate::{Action, Effect, Facts, Plan, Policy, Verb, refusal::refuse_other_state_dir, steps::Steps};
+use crate::{
+    Action, AnonymousSeen, Effect, Facts, Plan, Policy, Verb, refusal::refuse_other_state_dir, steps::Steps,
+};
 
 /// Plans the removal of a stack; its volumes stay unless `volumes`.
 ///
@@ -33,7 +35,20 @@ pub fn destroy(shape: &Shape, volumes: bool, facts: &Facts, policy: &Policy) -> 
     for seen in containers {
         let stop = Effect::Stop { container: seen.name.clone(), grace: None };
         steps.engine("stop", &seen.name, stop, &because).with_impact();
-        steps.engine("remove", &seen.name, Effect::Remove { container: seen.name.clone() }, &because);
+        let container = seen.name.clone();
+        match seen.anonymous.as_slice() {
+            [_, ..] if volumes => {
+                let what = format!("volumes without a name of {container}");
+                let discard = Effect::Discard { container };
+                steps.engine("remove", &seen.name, discard, &because).destroying(&what);
+            }
+            kept => {
+                steps.engine("remove", &seen.name, Effect::Remove { container }, &because);
+                plan.not_done.extend(kept.iter().map(|AnonymousSeen { name, target }| {
+                    format!("volume `{name}` of {} at {target} is kept (`--volumes` removes it)", seen.name)
+                }));
+            }
+        }
     }
     let mut shape_there = shape.clone();
     shape_there.networks.retain(|key, _| facts.networks.contains_key(&shape.network_name(key)));

@@ -60,6 +60,9 @@ pub struct ContainerSeen {
     pub id: String,
     /// Compose's service label.
     pub service: ServiceName,
+    /// Compose's number label, from 1; a container of `docker compose run` has none.
+    #[serde(default)]
+    pub number: Option<u32>,
     /// Image id it was made from.
     pub image_id: String,
     /// What it is doing.
@@ -72,11 +75,24 @@ pub struct ContainerSeen {
     pub state_dir: Option<String>,
     /// Networks it is attached to, by engine name.
     pub networks: Vec<String>,
+    /// Volumes without a name that it mounts: one that the file or its image asked for, made with it or carried over
+    /// from the container before it.
+    #[serde(default)]
+    pub anonymous: Vec<AnonymousSeen>,
     /// Its addresses in them.
     #[serde(default)]
     pub addresses: Vec<String>,
     /// Published `(address, host port, container port)`.
     pub ports: Vec<(String, u16, u16)>,
+}
+
+/// A volume without a name, mounted into a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnonymousSeen {
+    /// What the engine calls it.
+    pub name: String,
+    /// Where it is mounted.
+    pub target: String,
 }
 
 /// What a container is doing.
@@ -122,12 +138,18 @@ pub struct VolumeSeen {
 }
 
 /// An image the engine has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ImageSeen {
     /// Image id.
     pub id: String,
     /// Repository digest, when it was pulled.
     pub digest: Option<String>,
+    /// Paths at which a container of it has a volume, named or not.
+    #[serde(default)]
+    pub volumes: Vec<String>,
+    /// When it was pulled or built last, where the engine knows.
+    #[serde(default)]
+    pub fetched_at: Option<jiff::Timestamp>,
 }
 
 /// A release on disk.

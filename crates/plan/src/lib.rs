@@ -32,8 +32,8 @@ pub use deploy::deploy;
 pub use destroy::destroy;
 pub use drill::{drill, drill_shape};
 pub use facts::{
-    ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen, SecretSeen,
-    SetSeen, VolumeSeen,
+    AnonymousSeen, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen,
+    SecretSeen, SetSeen, VolumeSeen,
 };
 pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress};
 pub use lint::lint;

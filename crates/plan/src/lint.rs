@@ -37,7 +37,7 @@ pub fn lint(plan: &Plan) -> Vec<String> {
 }
 
 fn destroys_data(step: &Step) -> bool {
-    matches!(&step.action, Action::Engine { effect: Effect::RemoveVolume { .. } })
+    matches!(&step.action, Action::Engine { effect: Effect::RemoveVolume { .. } | Effect::Discard { .. } })
 }
 
 /// What a step is.

@@ -37,6 +37,7 @@ pub(crate) fn refuse_unready(
     }
     said.extend(nothing_to_run(shape, facts));
     said.extend(held_ports(shape, facts));
+    said.extend(cannot_be_many(shape, facts));
     said.extend(ground_trouble(shape, facts, policy));
     or_refuse(said)
 }
@@ -131,6 +132,27 @@ fn held_ports<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item = Di
             )
             .hint(format!("stop {holder}, or publish another port")),
         )
+    })
+}
+
+/// Services of which several containers should run, and of which only one can.
+fn cannot_be_many<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item = Diagnostic> + 'a {
+    let many = shape.services.iter().filter(|(_, service)| service.replicas() > 1);
+    many.filter_map(|(name, service)| {
+        let one_port =
+            service.ports.iter().find(|port| port.published.is_some() && port.published_until.is_none());
+        let address = service.networks.values().find_map(|joined| joined.ipv4_address.as_ref());
+        let only_one = match (&service.container_name, one_port.and_then(|port| port.published), address) {
+            _ if facts.host.engine == EngineKind::Process => {
+                "the process engine runs one of each service".to_owned()
+            }
+            (Some(fixed), _, _) => format!("`container_name: {fixed}` can be given to one only"),
+            (_, Some(port), _) => format!("host port {port} can be held by one only"),
+            (_, _, Some(address)) => format!("address {address} can be given to one only"),
+            (None, None, None) => return None,
+        };
+        let message = format!("`{name}` is scaled to {}, and {only_one}", service.replicas());
+        Some(Diagnostic::error("cannot-scale", message).hint("scale it to 1, or take that out"))
     })
 }
 

@@ -34,6 +34,7 @@ impl Docker {
             Effect::Resume { container, restart } => self.resume(container, *restart).await,
             Effect::Rename { from, to } => self.rename(from, to).await,
             Effect::Remove { container } => self.remove(container).await,
+            Effect::Discard { container } => self.discard(container).await,
             Effect::RemoveNetwork { name } => self.remove_network(name).await,
             Effect::RemoveVolume { name } => self.remove_volume(name).await,
         }

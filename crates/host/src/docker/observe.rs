@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use bollard::{
     models::{
         ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as Status, ContainerSummary,
-        HealthStatusEnum, ImageInspect, NetworkInspect, PortMap,
+        HealthStatusEnum, ImageInspect, MountPoint, NetworkInspect, PortMap,
     },
     query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder},
 };
 use futures_util::future::try_join_all;
-use plan::{ContainerSeen, HostSeen, ImageSeen, NetworkSeen, Phase, VolumeSeen};
+use plan::{AnonymousSeen, ContainerSeen, HostSeen, ImageSeen, NetworkSeen, Phase, VolumeSeen};
 use stack::{EngineKind, ServiceName};
 
 use super::{
@@ -175,15 +175,29 @@ fn container_seen(inspected: ContainerInspectResponse) -> ContainerSeen {
         name: inspected.name.unwrap_or_default().trim_start_matches('/').to_owned(),
         id: inspected.id.unwrap_or_default(),
         service: ServiceName::new(label("com.docker.compose.service").unwrap_or_default()),
+        number: label("com.docker.compose.container-number").and_then(|number| number.parse().ok()),
         image_id: inspected.image.unwrap_or_default(),
         phase: phase(&state),
         identity: label("seaworthy.identity").unwrap_or_default(),
         release: label("seaworthy.release").and_then(|release| release.parse().ok()),
         state_dir: label("seaworthy.state"),
         networks,
+        anonymous: anonymous(&inspected.mounts.unwrap_or_default()),
         addresses,
         ports: if live.is_empty() { published(&declared) } else { live },
     }
+}
+
+/// Volumes without a name among what a container mounts: the engine calls such a one by 64 hexadecimal digits.
+pub(super) fn anonymous(mounts: &[MountPoint]) -> Vec<AnonymousSeen> {
+    let nameless = |name: &str| name.len() == 64 && name.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+    let volumes = mounts.iter().filter_map(|mount| {
+        let name = mount.name.clone().filter(|name| nameless(name))?;
+        Some(AnonymousSeen { name, target: mount.destination.clone()? })
+    });
+    let mut found: Vec<AnonymousSeen> = volumes.collect();
+    found.sort_by(|a, b| a.target.cmp(&b.target));
+    found
 }
 
 /// What a container is doing, from the engine's own words.
@@ -241,5 +255,7 @@ fn image_seen(image: ImageInspect) -> ImageSeen {
     ImageSeen {
         id: image.id.unwrap_or_default(),
         digest: digest.and_then(|digest| digest.split_once('@').map(|(_, digest)| digest.to_owned())),
+        volumes: image.config.and_then(|config| config.volumes).unwrap_or_default(),
+        fetched_at: image.metadata.and_then(|said| said.last_tag_time).and_then(|at| at.parse().ok()),
     }
 }

@@ -121,7 +121,8 @@ impl Engine for Process {
             Effect::Stop { container, grace } => self.stop(container, *grace).await,
             Effect::Resume { container, restart } => self.resume(container, *restart).await,
             Effect::Rename { from, to } => self.rename(from, to),
-            Effect::Remove { container } => self.remove(container).await,
+            // A volume without a name lies in its container's own directory.
+            Effect::Remove { container } | Effect::Discard { container } => self.remove(container).await,
             Effect::RemoveNetwork { name } => self.remove_network(name),
             Effect::RemoveVolume { name } => self.remove_volume(name).await,
         }

@@ -2,18 +2,21 @@
 
 mod backup;
 mod bootstrap;
+mod dependencies;
 mod deploy;
 mod destroy;
 mod determinism;
 mod journal;
 mod lint;
 mod refusals;
+mod replicas;
 mod restore;
 mod rollback;
 mod spec;
 mod text;
 mod told;
 mod undo;
+mod volumes;
 mod world;
 
 /// Plans the verb of `world` and compares the plan, or the refusal, with `expected`. Indentation does not count.

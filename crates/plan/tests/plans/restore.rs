@@ -240,7 +240,8 @@ fn touched(plan: &Plan) -> Vec<String> {
             Effect::Start { container }
             | Effect::Stop { container, .. }
             | Effect::Resume { container, .. }
-            | Effect::Remove { container } => vec![container.clone()],
+            | Effect::Remove { container }
+            | Effect::Discard { container } => vec![container.clone()],
             Effect::Rename { from, to } => vec![from.clone(), to.clone()],
             Effect::RemoveNetwork { name } | Effect::RemoveVolume { name } => vec![name.clone()],
         }

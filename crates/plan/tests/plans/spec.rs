@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use plan::Phase;
+use plan::{AnonymousSeen, Phase};
 use stack::{
     Attachment, Condition, ContentId, Dependency, FileMount, FileSource, Ipam, IpamPool, Mount, MountSource,
     Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName, SecretSpec,
-    Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey,
+    Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey, VolumesFrom,
 };
 
 /// A service, and how its container stands.
@@ -71,6 +71,19 @@ impl Spec {
         said.map_or(Phase::Running { healthy: None }, |(_, phase)| phase)
     }
 
+    /// Volumes without a name that its container mounts: `kept /data`, made by its file or by its image.
+    pub(crate) fn anonymous(&self) -> Vec<AnonymousSeen> {
+        let targets = self
+            .words
+            .iter()
+            .filter_map(|word| word.strip_prefix("kept ").or_else(|| word.strip_prefix("nameless ")));
+        let named = |target: &str| AnonymousSeen {
+            name: format!("a1b2{}", target.replace('/', "-")),
+            target: target.to_owned(),
+        };
+        targets.map(named).collect()
+    }
+
     /// Adds it to a shape.
     pub(crate) fn add_to(&self, shape: &mut Shape) {
         let mut service = Service { image: self.image.clone(), ..Service::default() };
@@ -87,7 +100,17 @@ impl Spec {
     fn understand(&self, verb: &str, rest: &str, service: &mut Service, shape: &mut Shape) {
         match verb {
             "stopped" | "crashed" | "ended" | "dead" | "paused" | "created" | "restarting" | "foreign"
-            | "sealed" | "elsewhere" | "unanswered" => {}
+            | "sealed" | "elsewhere" | "unanswered" | "kept" => {}
+            "scaled" => service.scale = Some(rest.parse().expect("how many is a number")),
+            "nameless" => {
+                let source = MountSource::Anonymous;
+                service.mounts.push(Mount { target: rest.to_owned(), source, read_only: false });
+            }
+            "in" => service.network_mode = Some(Namespace::Service(ServiceName::from(rest))),
+            "linked" => service.links.push(rest.to_owned()),
+            "with" => service
+                .volumes_from
+                .push(VolumesFrom::Service { service: ServiceName::from(rest), read_only: false }),
             "after" => depend(service, rest),
             "port" => {
                 let published = Some(rest.parse().expect("a port is a number"));
@@ -171,12 +194,14 @@ impl Spec {
 }
 
 fn depend(service: &mut Service, rest: &str) {
+    let (rest, restart) = rest.strip_suffix(" restart").map_or((rest, false), |rest| (rest, true));
+    let (rest, required) = rest.strip_suffix(" maybe").map_or((rest, true), |rest| (rest, false));
     let (on, condition) = match rest.split_once(' ') {
         Some((on, "done")) => (on, Condition::ServiceCompletedSuccessfully),
         Some((on, _)) => (on, Condition::ServiceHealthy),
         None => (rest, Condition::ServiceStarted),
     };
-    let dependency = Dependency { condition, required: true, restart: false };
+    let dependency = Dependency { condition, required, restart };
     service.depends_on.insert(ServiceName::from(on), dependency);
 }
 

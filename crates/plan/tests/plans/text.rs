@@ -69,6 +69,7 @@ fn action(action: &Action) -> String {
             Effect::Resume { container, .. } => format!("resume {container}"),
             Effect::Rename { from, to } => format!("rename {from} {to}"),
             Effect::Remove { container } => format!("remove {container}"),
+            Effect::Discard { container } => format!("discard {container}"),
             Effect::RemoveNetwork { name } | Effect::RemoveVolume { name } => format!("remove {name}"),
             other => format!("{other:?}"),
         },

@@ -14,8 +14,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use diag::Stop;
 use plan::{
-    ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, Plan, Policy, ReleaseSeen,
-    SecretSeen, SetContents, SetSeen, VolumeSeen,
+    Container, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, Plan, Policy,
+    ReleaseSeen, SecretSeen, SetContents, SetSeen, VolumeSeen,
     desired::{self, Versions},
     set::{MANIFEST_SCHEMA, Manifest, SetId},
 };
@@ -127,21 +127,29 @@ impl World {
     }
 
     fn stand(&mut self, spec: &Spec, release: &ReleaseSeen) {
-        let made = desired::container(&release.shape, &spec.name, &release.secrets, release.number, STATE);
+        let number = release.number;
+        for made in desired::replicas(&release.shape, &spec.name, &release.secrets, number, STATE) {
+            self.stand_one(spec, release, &made);
+        }
+    }
+
+    fn stand_one(&mut self, spec: &Spec, release: &ReleaseSeen, made: &Container) {
         let image = &made.settings.image;
-        self.facts.images.insert(image.clone(), ImageSeen { id: format!("id of {image}"), digest: None });
+        self.facts.images.insert(image.clone(), image_seen(&format!("id of {image}")));
         let state_dir = if spec.says("elsewhere") { "/srv/elsewhere" } else { STATE };
         let foreign = spec.says("foreign");
         self.facts.containers.push(ContainerSeen {
             name: made.name.clone(),
             id: made.name.clone(),
             service: spec.name.clone(),
+            number: Some(made.number),
             image_id: format!("id of {image}"),
             phase: spec.phase(),
             identity: if foreign { String::new() } else { made.identity.clone() },
             release: (!foreign).then_some(release.number),
             state_dir: (!foreign).then(|| state_dir.to_owned()),
             networks: made.networks.keys().cloned().collect(),
+            anonymous: spec.anonymous(),
             addresses: Vec::new(),
             ports: Vec::new(),
         });
@@ -169,23 +177,30 @@ impl World {
                 self.facts.volumes.insert((*name).to_owned(), VolumeSeen { project: "blog".to_owned() });
             }
             ["image", name] => {
-                let seen = ImageSeen { id: format!("id of {name}"), digest: None };
+                let seen = image_seen(&format!("id of {name}"));
+                self.facts.images.insert((*name).to_owned(), seen);
+            }
+            ["image", name, "with", "a", "volume", "at", target] => {
+                let volumes = vec![(*target).to_owned()];
+                let seen = ImageSeen { volumes, ..image_seen(&format!("id of {name}")) };
                 self.facts.images.insert((*name).to_owned(), seen);
             }
             ["image", name, "is", "another"] => {
-                let seen = ImageSeen { id: format!("another id of {name}"), digest: None };
+                let seen = image_seen(&format!("another id of {name}"));
                 self.facts.images.insert((*name).to_owned(), seen);
             }
             [name, "of", service] => self.facts.containers.push(ContainerSeen {
                 name: (*name).to_owned(),
                 id: (*name).to_owned(),
                 service: ServiceName::from(*service),
+                number: None,
                 image_id: "id of it".to_owned(),
                 phase: Phase::Exited { code: 1 },
                 identity: "another".to_owned(),
                 release: Some(1),
                 state_dir: Some(STATE.to_owned()),
                 networks: Vec::new(),
+                anonymous: Vec::new(),
                 addresses: Vec::new(),
                 ports: Vec::new(),
             }),
@@ -215,6 +230,10 @@ impl World {
         let secrets = self.shape.secrets.keys().map(|name| (name.clone(), 1)).collect();
         SetContents { manifest, shape: self.shape.clone(), secrets }
     }
+}
+
+fn image_seen(id: &str) -> ImageSeen {
+    ImageSeen { id: id.to_owned(), ..ImageSeen::default() }
 }
 
 fn now() -> jiff::Timestamp {

@@ -34,3 +34,12 @@ fn a_migration_that_has_run_is_not_run_again_by_taking_an_upgrade_back() {
     let (host, _) = upgrade.whole();
     assert_eq!(host.starts("migrate:1"), before);
 }
+
+#[test]
+fn what_lies_in_a_volume_without_a_name_is_still_there_after_an_upgrade_and_after_taking_one_back() {
+    for name in ["crowded upgrade", "bad crowded upgrade"] {
+        let subject = subjects().into_iter().find(|subject| subject.name == name).expect("it is there");
+        let (host, _) = subject.whole();
+        assert_eq!(host.rows("blog-db-1", "posts"), Some(3), "{name}");
+    }
+}

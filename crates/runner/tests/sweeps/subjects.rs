@@ -7,7 +7,7 @@ use plan::{Action, Effect, Facts, Outcome, Plan, Policy, SetContents, StepId};
 use stack::ServiceName;
 use testkit::{
     Behaviour, ModelHost,
-    blog::{blog, machine, policy},
+    blog::{blog, crowded_blog, machine, policy},
 };
 
 use crate::scene::Scene;
@@ -91,6 +91,18 @@ fn applied(host: ModelHost, planner: impl Fn(&Facts, &Policy) -> Result<Plan, St
 
 fn deploying(version: u32) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {
     move |facts, policy| plan::deploy(&blog(version), facts, policy)
+}
+
+/// Another db that keeps its data in a volume without a name, and one web less.
+fn deploying_crowded(version: u32) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {
+    move |facts, policy| plan::deploy(&crowded_blog(version), facts, policy)
+}
+
+/// The crowded stack deployed, with three posts written.
+pub(crate) fn running_crowded() -> ModelHost {
+    let mut host = applied(bootstrapped(), deploying_crowded(1));
+    host.write_rows("blog-db-1", "posts", 3);
+    host
 }
 
 /// Another version of the key store, and of everything else.
@@ -186,6 +198,8 @@ pub(crate) fn subjects() -> Vec<Subject> {
     }
     let mut bad = running();
     bad.behave("app:2", Behaviour::NeverReady);
+    let mut bad_crowded = running_crowded();
+    bad_crowded.behave("nameless:2", Behaviour::NeverReady);
     let mut store = running();
     store.give_shares(false);
     let mut bad_store = bad.clone();
@@ -201,6 +215,8 @@ pub(crate) fn subjects() -> Vec<Subject> {
         Subject::new("approved upgrade", running(), approved),
         Subject::new("upgrade of the key store", store, deploying_another_store),
         Subject::new("bad upgrade of the key store", bad_store, deploying_another_store),
+        Subject::new("crowded upgrade", running_crowded(), deploying_crowded(2)),
+        Subject::new("bad crowded upgrade", bad_crowded, deploying_crowded(2)),
         Subject::new("rollback", upgraded, |facts, policy| plan::rollback(Some(1), facts, policy)),
         Subject::new("start of what stood still", restarted(), deploying(1)),
         Subject::new("backup", backed.clone(), backing_up),
@@ -216,6 +232,7 @@ pub(crate) fn subjects() -> Vec<Subject> {
         // clear away goes with the next good release.
         subject.followed_by = match subject.name {
             "bootstrap" => Some(Box::new(deploying(1))),
+            name if name.contains("crowded") => Some(Box::new(deploying_crowded(1))),
             name if name.contains("upgrade") => Some(Box::new(deploying(1))),
             "rollback" => Some(Box::new(deploying(2))),
             _ => None,

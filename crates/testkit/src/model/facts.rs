@@ -65,11 +65,7 @@ impl State {
                 .iter()
                 .map(|(name, volume)| (name.clone(), VolumeSeen { project: volume.project.clone() }))
                 .collect(),
-            images: self
-                .images
-                .iter()
-                .map(|image| (image.clone(), ImageSeen { id: format!("id of {image}"), digest: None }))
-                .collect(),
+            images: self.images.iter().map(|image| (image.clone(), self.image_seen(image))).collect(),
             key_stores: self.key_stores_of(project),
             sets: self.sets_seen(),
             secrets: secrets(&place),
@@ -77,6 +73,11 @@ impl State {
             current: place.current,
             good: place.good,
         }
+    }
+
+    fn image_seen(&self, image: &str) -> ImageSeen {
+        let volumes = self.image_volumes.get(image).cloned().unwrap_or_default();
+        ImageSeen { id: format!("id of {image}"), volumes, ..ImageSeen::default() }
     }
 
     fn seen(&self, project: &StackName, name: &str, made: &Made) -> Option<ContainerSeen> {
@@ -89,12 +90,14 @@ impl State {
             name: name.to_owned(),
             id: made.id.to_string(),
             service: spec.service.clone(),
+            number: Some(spec.number),
             image_id: format!("id of {}", spec.settings.image),
             phase: self.phase(made),
             identity: spec.identity.clone(),
             release: Some(spec.release),
             state_dir: spec.labels.get("seaworthy.state").cloned(),
             networks: made.networks.clone(),
+            anonymous: self.anonymous_of(made),
             addresses: Vec::new(),
             ports: ports.collect(),
         })

@@ -205,6 +205,13 @@ impl ModelHost {
         self
     }
 
+    /// Says that containers of an image have a volume there, named or not.
+    #[must_use]
+    pub fn with_image_volume(mut self, image: &str, target: &str) -> Self {
+        self.state.image_volumes.entry(image.to_owned()).or_default().push(target.to_owned());
+        self
+    }
+
     /// Puts an image where it can be pulled from.
     pub fn with_published_image(mut self, image: &str) -> Self {
         self.state.published.insert(image.to_owned());
