@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use stack::{
-    BindOptions, ContentId, FileSource, Ipam, Probe, SecretKind, SecretName, Service, ServiceName, Shape,
-    StackName, State, Transit,
+    BindOptions, ContentId, FileSource, Hook, Ipam, Probe, SecretKind, SecretName, Service, ServiceName,
+    Shape, StackName, State, Transit,
 };
 
 use crate::set::SetId;
@@ -42,6 +42,22 @@ pub enum Action {
         /// Its name.
         container: String,
         /// How long to wait.
+        deadline: Duration,
+    },
+    /// Run a command of the user's inside a service's container, at a moment of its life. Done again where it was
+    /// interrupted.
+    Hook {
+        /// The service.
+        service: ServiceName,
+        /// Its container.
+        container: String,
+        /// The release whose secrets it is given.
+        release: u64,
+        /// When.
+        moment: Moment,
+        /// What is run.
+        hook: Box<Hook>,
+        /// How long it may take.
         deadline: Duration,
     },
     /// Write the release directory: shape, held values (sealed), files, secret versions.
@@ -158,6 +174,26 @@ pub enum Action {
     },
 }
 
+/// A moment in the life of a container at which commands of the user's are run inside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// It was started, and nobody has asked it anything yet.
+    PostStart,
+    /// It is about to be stopped. One that does not run any more is past it.
+    PreStop,
+}
+
+impl Moment {
+    /// Compose's key for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Moment::PostStart => "post_start",
+            Moment::PreStop => "pre_stop",
+        }
+    }
+}
+
 /// Something the engine does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "kebab-case")]
@@ -168,6 +204,13 @@ pub enum Effect {
         image: String,
         /// Pull even when it is there.
         always: bool,
+    },
+    /// Build the image from the user's files and give it this name.
+    BuildImage {
+        /// Its name.
+        image: String,
+        /// How it is built.
+        build: Box<stack::Build>,
     },
     /// Make sure the network is there.
     EnsureNetwork {
@@ -328,18 +371,6 @@ pub enum ResolvedMount {
 }
 
 impl ResolvedMount {
-    /// Path inside.
-    pub fn target(&self) -> &str {
-        match self {
-            Self::Volume { target, .. }
-            | Self::Anonymous { target }
-            | Self::Bind { target, .. }
-            | Self::Kept { target, .. }
-            | Self::Tmpfs { target, .. }
-            | Self::Image { target, .. } => target,
-        }
-    }
-
     /// A named volume, mounted whole.
     pub fn volume(name: impl Into<String>, target: impl Into<String>, read_only: bool) -> Self {
         Self::Volume { name: name.into(), target: target.into(), read_only, nocopy: false, subpath: None }

@@ -71,6 +71,7 @@ fn hold_ceremony(
         Some(Phase::Running { .. } | Phase::Restarting) => {}
         Some(_) => placing.start(steps, &container, &because),
         None => {
+            placing.fetch_images(steps, std::slice::from_ref(service));
             placing.prepare(steps, std::slice::from_ref(service));
             let change = Change { container: &container, because: &because, replaces: None };
             placing.place(steps, &change);

@@ -1,7 +1,7 @@
 //! To a release: the difference between what should run and what was seen running, in the order it must close.
 
 use diag::Stop;
-use stack::Shape;
+use stack::{ServiceName, Shape};
 
 use crate::{
     Action, Facts, Plan, Policy, ReleaseSeen, Verb,
@@ -29,6 +29,16 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
     let mut plan = Plan::empty(Verb::Deploy, shape, facts, policy);
     let mut steps = Steps::default();
     let gap = compare(&placing);
+    let due = placing.due(&gap.staying());
+    if !due.is_empty() {
+        // What is fetched anew decides whether who uses it changes.
+        placing.fetch_images(&mut steps, &due);
+        plan.steps = steps.finish();
+        plan.again = true;
+        let names: Vec<&str> = due.iter().map(ServiceName::as_str).collect();
+        plan.not_done.push(format!("what comes of it for {} is decided once it is here", names.join(", ")));
+        return Ok(plan);
+    }
     if gap.is_closed() && !changed_for_us {
         plan.not_done = gap.not_done;
         plan.not_done.extend(leftovers(&placing).map(|seen| {
@@ -36,8 +46,10 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
         }));
         return Ok(plan);
     }
+    let changing = gap.changing();
+    placing.fetch_images(&mut steps, &changing);
     clear_the_way(&placing, &mut steps, &gap);
-    placing.prepare(&mut steps, &gap.changing());
+    placing.prepare(&mut steps, &changing);
     // What only stood still or was sealed is the release it was: a rollback must not find it twice.
     let number = match facts.current.filter(|_| gap.changes_nothing() && !changed_for_us) {
         Some(current) => current,

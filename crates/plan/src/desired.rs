@@ -19,6 +19,8 @@ const COMPOSE_VERSION: &str = "2.40.3";
 pub type Versions = BTreeMap<SecretName, u32>;
 
 /// What the containers of `service` should be in `release`, first to last: as many as it is scaled to.
+///
+/// Pure: the same shape, versions and state directory always give the same containers, whatever the release.
 pub fn replicas(
     shape: &Shape,
     service: &ServiceName,
@@ -26,15 +28,47 @@ pub fn replicas(
     release: u64,
     state_dir: &str,
 ) -> Vec<Container> {
-    let first = container(shape, service, versions, release, state_dir);
-    let numbered = |number: u32| {
-        let mut made = first.clone();
-        made.name = shape.nth_container_name(service, number);
-        made.number = number;
-        made.labels.insert("com.docker.compose.container-number".into(), number.to_string());
-        made
+    let one = |number| numbered(shape, service, number, versions, release, state_dir);
+    (1..=shape.services[service].replicas()).map(one).collect()
+}
+
+/// What the first container of `service` should be in `release`.
+pub fn container(
+    shape: &Shape,
+    service: &ServiceName,
+    versions: &Versions,
+    release: u64,
+    state_dir: &str,
+) -> Container {
+    numbered(shape, service, 1, versions, release, state_dir)
+}
+
+fn numbered(
+    shape: &Shape,
+    service: &ServiceName,
+    number: u32,
+    versions: &Versions,
+    release: u64,
+    state_dir: &str,
+) -> Container {
+    let mut settings = shape.services[service].clone();
+    references::name_containers(shape, &mut settings, number);
+    let mut made = Container {
+        name: shape.nth_container_name(service, number),
+        stack: shape.stack.clone(),
+        service: service.clone(),
+        number,
+        release,
+        identity: String::new(),
+        networks: networks_of(shape, service, &settings),
+        mounts: mounts_of(shape, &settings),
+        files: files_of(&settings, versions),
+        labels: BTreeMap::new(),
+        settings,
     };
-    (1..=first.settings.replicas()).map(numbered).collect()
+    made.identity = identity(&made, versions);
+    made.labels = labels(shape, &made, state_dir);
+    made
 }
 
 /// What a person calls a container: its service, with its number where there are several.
@@ -47,36 +81,6 @@ impl Container {
     pub fn subject(&self) -> String {
         subject(&self.service, self.number, self.settings.replicas())
     }
-}
-
-/// What the first container of `service` should be in `release`.
-///
-/// Pure: the same shape, versions and state directory always give the same container, whatever the release.
-pub fn container(
-    shape: &Shape,
-    service: &ServiceName,
-    versions: &Versions,
-    release: u64,
-    state_dir: &str,
-) -> Container {
-    let mut settings = shape.services[service].clone();
-    references::name_containers(shape, &mut settings, 1);
-    let mut made = Container {
-        name: shape.container_name(service),
-        stack: shape.stack.clone(),
-        service: service.clone(),
-        number: 1,
-        release,
-        identity: String::new(),
-        networks: networks_of(shape, service, &settings),
-        mounts: mounts_of(shape, &settings),
-        files: files_of(&settings, versions),
-        labels: BTreeMap::new(),
-        settings,
-    };
-    made.identity = identity(&made, versions);
-    made.labels = labels(shape, &made, state_dir);
-    made
 }
 
 /// The network as the engine is to make it, with Compose's labels.

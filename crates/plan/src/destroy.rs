@@ -4,7 +4,8 @@ use diag::{Diagnostic, Stop};
 use stack::Shape;
 
 use crate::{
-    Action, AnonymousSeen, Effect, Facts, Plan, Policy, Verb, refusal::refuse_other_state_dir, steps::Steps,
+    Action, AnonymousSeen, Effect, Facts, Plan, Policy, Verb, place::Placing,
+    refusal::refuse_other_state_dir, steps::Steps,
 };
 
 /// Plans the removal of a stack; its volumes stay unless `volumes`.
@@ -32,7 +33,14 @@ pub fn destroy(shape: &Shape, volumes: bool, facts: &Facts, policy: &Policy) -> 
     let place = |seen: &crate::ContainerSeen| order.iter().position(|name| *name == seen.service);
     let mut containers: Vec<_> = facts.containers.iter().collect();
     containers.sort_by_key(|seen| (std::cmp::Reverse(place(seen)), seen.name.clone()));
+    let versions = crate::deploy::current_versions(shape, facts);
+    let release = facts.current.unwrap_or_default();
+    let placing = Placing { shape, facts, versions: &versions, release, policy, volumes_are_ours: false };
     for seen in containers {
+        for hook in placing.before_stop(&seen.service, &seen.name) {
+            // What it cannot do any more stops nobody who typed the name.
+            steps.add("hook", &seen.name, hook, &because).forgiving();
+        }
         let stop = Effect::Stop { container: seen.name.clone(), grace: None };
         steps.engine("stop", &seen.name, stop, &because).with_impact();
         let container = seen.name.clone();

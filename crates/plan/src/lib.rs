@@ -8,6 +8,7 @@ pub mod desired;
 mod destroy;
 mod drill;
 mod facts;
+mod images;
 mod journal;
 mod lint;
 pub mod needs;
@@ -24,7 +25,8 @@ mod steps;
 mod validate;
 
 pub use action::{
-    Action, Container, Delivered, Effect, KeyStep, NetworkSpec, ResolvedMount, RestorePart, VolumeSpec,
+    Action, Container, Delivered, Effect, KeyStep, Moment, NetworkSpec, ResolvedMount, RestorePart,
+    VolumeSpec,
 };
 pub use backup::backup;
 pub use bootstrap::bootstrap;

@@ -16,10 +16,11 @@
 
 use std::collections::BTreeSet;
 
-use stack::{Condition, EngineKind, MountSource, Probe, ProbeRole, PullPolicy, ServiceName, Shape};
+use stack::{Condition, Hook, MountSource, Probe, ProbeRole, Service, ServiceName, Shape};
 
 use crate::{
-    Action, AnonymousSeen, Container, ContainerSeen, Effect, Facts, KeyStep, Phase, Policy, ResolvedMount,
+    Action, AnonymousSeen, Container, ContainerSeen, Effect, Facts, KeyStep, Moment, Phase, Policy,
+    ResolvedMount,
     desired::{self, Versions},
     rollout::leftovers,
     steps::Steps,
@@ -67,28 +68,10 @@ impl Placing<'_> {
         })
     }
 
-    /// Images, networks and volumes that `services` need and that are not there.
+    /// Networks and volumes that `services` need and that are not there.
     pub(crate) fn prepare(&self, steps: &mut Steps, services: &[ServiceName]) {
-        self.prepare_images(steps, services);
         self.prepare_networks(steps, services);
         self.prepare_volumes(steps, services);
-    }
-
-    fn prepare_images(&self, steps: &mut Steps, services: &[ServiceName]) {
-        // The process engine runs no images.
-        if self.facts.host.engine == EngineKind::Process {
-            return;
-        }
-        let mut seen = BTreeSet::new();
-        for name in services {
-            let service = &self.shape.services[name];
-            let always = service.pull_policy == PullPolicy::Always;
-            let there = self.facts.images.contains_key(&service.image) && !always;
-            if !service.image.is_empty() && !there && seen.insert(service.image.clone()) {
-                let effect = Effect::EnsureImage { image: service.image.clone(), always };
-                steps.engine("pull", &service.image, effect, &needed_by(name));
-            }
-        }
     }
 
     fn prepare_networks(&self, steps: &mut Steps, services: &[ServiceName]) {
@@ -200,6 +183,56 @@ impl Placing<'_> {
         steps
             .engine("start", &subject, start, change.because)
             .undone_by(undo.into_iter().map(|effect| Action::Engine { effect }));
+        self.after_start(steps, change.container);
+    }
+
+    /// The hooks of a container that was just started.
+    fn after_start(&self, steps: &mut Steps, container: &Container) {
+        for hook in &container.settings.post_start {
+            let action =
+                self.hook(&container.service, &container.name, self.release, Moment::PostStart, hook);
+            steps.add(
+                "hook",
+                &container.subject(),
+                action,
+                &[asked_by(&container.service, Moment::PostStart)],
+            );
+        }
+    }
+
+    fn hook(&self, service: &ServiceName, name: &str, release: u64, moment: Moment, hook: &Hook) -> Action {
+        Action::Hook {
+            service: service.clone(),
+            container: name.to_owned(),
+            release,
+            moment,
+            hook: Box::new(hook.clone()),
+            deadline: self.shape.timeout,
+        }
+    }
+
+    /// The service as the release that runs has it, and that release's number: what its containers were made from. Of
+    /// one that no release has, the file is all that is known.
+    fn as_it_runs(&self, service: &ServiceName) -> Option<(&Service, u64)> {
+        let current = self.facts.releases.iter().find(|release| Some(release.number) == self.facts.current);
+        let was = current.and_then(|release| Some((release.shape.services.get(service)?, release.number)));
+        was.or_else(|| Some((self.shape.services.get(service)?, self.release)))
+    }
+
+    /// What is run in a container before it is stopped: what the release that runs says. Taking a stop back, or a
+    /// start, runs none: the container that failed is not asked for its part in it.
+    pub(crate) fn before_stop(&self, service: &ServiceName, name: &str) -> Vec<Action> {
+        let runs = |seen: &ContainerSeen| seen.name == name && matches!(seen.phase, Phase::Running { .. });
+        let Some((settings, release)) =
+            self.as_it_runs(service).filter(|_| self.facts.containers.iter().any(runs))
+        else {
+            return Vec::new();
+        };
+        settings
+            .pre_stop
+            .iter()
+            .map(|hook| self.hook(service, name, release, Moment::PreStop, hook))
+            .collect()
     }
 
     /// The name under which a container is kept that did not do as it should.
@@ -211,19 +244,23 @@ impl Placing<'_> {
 
     /// Stops the container that bears `name` now, in whose place `container` is or comes.
     pub(crate) fn stop(&self, steps: &mut Steps, container: &Container, name: &str, because: &[String]) {
-        let restart = self
-            .facts
-            .current
-            .and_then(|current| self.facts.releases.iter().find(|release| release.number == current))
-            .and_then(|release| release.shape.services.get(&container.service))
-            .map_or(container.settings.restart, |was| was.restart);
+        let service = &container.service;
+        let as_it_runs = self.as_it_runs(service);
+        let restart = as_it_runs.map_or(container.settings.restart, |(was, _)| was.restart);
+        for hook in self.before_stop(service, name) {
+            steps.add("hook", &container.subject(), hook, &[asked_by(service, Moment::PreStop)]);
+        }
         let stop = Effect::Stop { container: name.to_owned(), grace: None };
         let step = steps.engine("stop", &container.subject(), stop, because).with_impact();
         if self.is_started_again(&container.service, name) {
             let resume = Action::Engine { effect: Effect::Resume { container: name.to_owned(), restart } };
+            let hooks = as_it_runs.into_iter().flat_map(|(was, release)| {
+                let hook = move |hook| self.hook(service, name, release, Moment::PostStart, hook);
+                was.post_start.iter().map(hook)
+            });
             // A key store that was stopped comes back sealed.
-            let unseal = self.unsealing(&container.service, name).into_iter().map(|(_, action)| action);
-            step.undone_by([resume].into_iter().chain(unseal));
+            let unseal = self.unsealing(service, name).into_iter().map(|(_, action)| action);
+            step.undone_by([resume].into_iter().chain(hooks).chain(unseal));
         }
     }
 
@@ -243,6 +280,7 @@ impl Placing<'_> {
         // Whoever stopped it may have taken its restart policy away.
         let start = Effect::Resume { container: container.name.clone(), restart: container.settings.restart };
         steps.engine("start", &container.subject(), start, because).undone_by_effect(undo);
+        self.after_start(steps, container);
     }
 
     /// Waits until a service that was just started is what those after it need: unsealed, ready, or ended.
@@ -311,8 +349,13 @@ impl Placing<'_> {
     }
 }
 
-fn needed_by(service: &ServiceName) -> Vec<String> {
+pub(crate) fn needed_by(service: &ServiceName) -> Vec<String> {
     vec![format!("{service} needs it")]
+}
+
+/// The cause of a hook.
+pub(crate) fn asked_by(service: &ServiceName, moment: Moment) -> String {
+    format!("`{}` of {service} asks for it", moment.as_str())
 }
 
 /// Probes that gate a start: startup first, then ready; live ones are for later.

@@ -124,6 +124,9 @@ pub struct Plan {
     pub not_done: Vec<String>,
     /// What an interrupted run of it does next time.
     pub interrupted: Interrupted,
+    /// It only fetches what decides what is done: once it is applied, the same verb is planned again.
+    #[serde(default)]
+    pub again: bool,
     /// Names of what may be destroyed: a proven set, or what the person typed.
     pub permits: Vec<String>,
 }
@@ -148,6 +151,7 @@ impl Plan {
             steps: Vec::new(),
             not_done: Vec::new(),
             interrupted: Interrupted::Continues,
+            again: false,
             permits: Vec::new(),
         }
     }

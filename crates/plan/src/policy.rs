@@ -15,4 +15,7 @@ pub struct Policy {
     pub state_dir: String,
     /// What the person typed to permit destruction: the stack's name.
     pub confirmed: Option<String>,
+    /// Images that are fetched at each deploy were, just now.
+    #[serde(default)]
+    pub fetched: bool,
 }

@@ -26,13 +26,10 @@ pub(crate) fn name_containers(shape: &Shape, settings: &mut Service, number: u32
 fn linked(shape: &Shape, link: &str, number: u32) -> Vec<String> {
     let (service, alias) = link.split_once(':').unwrap_or((link, link));
     let name = ServiceName::from(service);
-    let scale = shape.services.get(&name).and_then(|service| service.scale).unwrap_or(1);
-    let containers = (1..=scale).map(|number| match number {
-        1 => shape.container_name(&name),
-        _ => format!("{}-{service}-{number}", shape.stack),
-    });
     let stack = &shape.stack;
-    containers
+    shape
+        .container_names(&name)
+        .into_iter()
         .flat_map(|container| {
             [
                 format!("{container}:{alias}"),

@@ -90,7 +90,8 @@ fn nothing_to_run<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item 
                 ))
             });
         }
-        let never = service.pull_policy == PullPolicy::Never && !facts.images.contains_key(&service.image);
+        let absent = !facts.images.contains_key(&service.image) && service.build.is_none();
+        let never = service.pull_policy == PullPolicy::Never && absent;
         let message =
             format!("`{name}` needs image `{}`, which is not here and is never pulled", service.image);
         never.then(|| {

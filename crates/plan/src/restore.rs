@@ -129,6 +129,7 @@ pub(crate) fn bring_back(contents: &SetContents, placing: &Placing<'_>, steps: &
     }
     steps.add("restore", "release", part(&nobody, RestorePart::Release), &because);
     let order = placing.shape.start_order();
+    placing.fetch_images(steps, &order);
     placing.prepare(steps, &order);
     let states: BTreeMap<&ServiceName, &State> = placing
         .shape

@@ -34,8 +34,10 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
         return Ok(plan);
     }
     let mut steps = Steps::default();
+    let changing = gap.changing();
+    placing.fetch_images(&mut steps, &changing);
     clear_the_way(&placing, &mut steps, &gap);
-    placing.prepare(&mut steps, &gap.changing());
+    placing.prepare(&mut steps, &changing);
     put_in_place(&placing, &mut steps, &gap);
     make_good(&placing, &mut steps, target.number, &gap);
     plan.steps = steps.finish();

@@ -58,6 +58,19 @@ impl Gap {
         names
     }
 
+    /// Services of which every container stays what it is.
+    pub(crate) fn staying(&self) -> Vec<ServiceName> {
+        let changing = self.changing();
+        let mut names: Vec<ServiceName> = self
+            .standings
+            .iter()
+            .map(|standing| standing.container.service.clone())
+            .filter(|name| !changing.contains(name))
+            .collect();
+        names.dedup();
+        names
+    }
+
     /// True when no release is made by closing it: what only stood still or was sealed is the release it was.
     pub(crate) fn changes_nothing(&self) -> bool {
         self.changed().next().is_none() && self.surplus.is_empty()
@@ -123,7 +136,7 @@ fn left_behind(placing: &Placing<'_>, gap: &Gap) -> Vec<String> {
 /// What becomes of a container that is there. `before` are those that start before it.
 fn verdict(placing: &Placing<'_>, wanted: &Container, seen: &ContainerSeen, before: &[Standing]) -> Verdict {
     let mut because = reasons_to_replace(placing, wanted, seen);
-    because.extend(what_it_shared_goes(wanted, before));
+    because.extend(what_it_shared_goes(placing, wanted, before));
     if !because.is_empty() {
         // One that was set aside is given its name back first.
         let aside = seen.name == format!("{}-was", wanted.name);
@@ -212,12 +225,12 @@ fn reasons_to_replace(placing: &Placing<'_>, wanted: &Container, seen: &Containe
 
 /// A container that shares a namespace or volumes points at one container of the other service, the first: when
 /// another one comes in its place, it points at nothing.
-fn what_it_shared_goes(wanted: &Container, before: &[Standing]) -> Vec<String> {
+fn what_it_shared_goes(placing: &Placing<'_>, wanted: &Container, before: &[Standing]) -> Vec<String> {
     let goes = |service: &&ServiceName| {
         let mut first = before.iter().filter(|other| other.container.number == 1);
         first.any(|other| other.container.service == **service && other.verdict.is_change())
     };
-    let settings = &wanted.settings;
+    let settings = &placing.shape.services[&wanted.service];
     let namespaces = settings.namespaces_shared().filter(goes).map(|on| (on, "whose namespace it shares"));
     let volumes = settings.volumes_shared().filter(goes).map(|on| (on, "whose volumes it mounts"));
     let mut said: Vec<String> =
@@ -237,7 +250,8 @@ fn what_it_holds_on_to_goes(placing: &Placing<'_>, wanted: &Container, before: &
     let dependencies = placing.shape.dependencies(&wanted.service);
     let asked = dependencies.iter().filter(|(on, how)| how.restart && of(on, replaced));
     let asked = asked.map(|(on, _)| format!("{on} is replaced, and it is restarted with it"));
-    let sharing = wanted.settings.namespaces_shared().filter(|on| of(on, started));
+    let settings = &placing.shape.services[&wanted.service];
+    let sharing = settings.namespaces_shared().filter(|on| of(on, started));
     let sharing = sharing.map(|on| format!("{on}, whose namespace it shares, is started"));
     asked.chain(sharing).collect()
 }
@@ -414,6 +428,9 @@ fn scale_down(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) {
         let replicas = placing.shape.services[&seen.service].replicas();
         let because = [format!("{} is scaled to {replicas}", seen.service)];
         let subject = desired::subject(&seen.service, seen.number.unwrap_or(1), 2);
+        for hook in placing.before_stop(&seen.service, &seen.name) {
+            steps.add("hook", &subject, hook, &because).forgiving();
+        }
         let stop = Effect::Stop { container: seen.name.clone(), grace: None };
         steps.engine("stop", &subject, stop, &because).forgiving();
         steps

@@ -49,6 +49,7 @@ pub struct Given {
 }
 
 /// The project that a verb touches: the stack's own, or one beside it.
+#[derive(Clone)]
 struct Ground {
     shape: Shape,
     materials: Materials,
@@ -137,6 +138,7 @@ impl Operations {
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             state_dir: self.state.root().display().to_string(),
             confirmed,
+            fetched: false,
         }
     }
 
@@ -271,7 +273,19 @@ impl Operations {
             }
         }
         let facts = self.facts_of(&ground.shape).await?;
-        let plan = planner(&ground.shape, &facts, &self.policy(given.confirmed.clone()))?;
+        let mut policy = self.policy(given.confirmed.clone());
+        let mut plan = planner(&ground.shape, &facts, &policy)?;
+        if plan.again {
+            let fetched = self.run(plan, &self.world(ground.clone(), &given), None, told).await?;
+            if fetched.progress.outcome != Some(Outcome::Applied) {
+                return Ok(fetched);
+            }
+            policy = Policy { fetched: true, ..self.policy(given.confirmed.clone()) };
+            plan = planner(&ground.shape, &self.facts_of(&ground.shape).await?, &policy)?;
+            if plan.is_empty() {
+                return Ok(fetched);
+            }
+        }
         // Taking up what was asked for before was all there was to do: that is what came of it.
         let taken_up = settled.as_ref().map(|(run, _)| run).filter(|run| run.plan().verb == verb);
         let applied = |run: &&Run| run.progress().outcome == Some(Outcome::Applied);

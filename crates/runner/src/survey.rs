@@ -94,15 +94,27 @@ fn scope_of(shape: &Shape) -> Scope {
     let services = shape.services.values();
     Scope {
         project: shape.stack.to_string(),
-        images: services
-            .clone()
-            .map(|service| service.image.clone())
-            .filter(|image| !image.is_empty())
-            .collect(),
+        images: images_of(shape),
         networks: shape.networks.keys().map(|key| shape.network_name(key)).collect(),
         volumes: shape.volumes.keys().map(|key| shape.volume_name(key)).collect(),
         ports: services.flat_map(|service| service.ports.iter().filter_map(|port| port.published)).collect(),
     }
+}
+
+/// Images that services are made of, or mount.
+fn images_of(shape: &Shape) -> Vec<String> {
+    let of_service = |service: &stack::Service| {
+        let mounted = service.mounts.iter().filter_map(|mount| match &mount.source {
+            stack::MountSource::Image { image, .. } => Some(image.clone()),
+            _ => None,
+        });
+        [service.image.clone()].into_iter().chain(mounted).collect::<Vec<_>>()
+    };
+    let mut images: Vec<String> = shape.services.values().flat_map(of_service).collect();
+    images.retain(|image| !image.is_empty());
+    images.sort();
+    images.dedup();
+    images
 }
 
 fn releases(dir: &StackDir) -> Result<Vec<ReleaseSeen>, SurveyError> {

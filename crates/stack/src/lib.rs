@@ -5,6 +5,7 @@
 
 mod canonical;
 mod compose;
+pub mod compose_hash;
 mod content;
 mod discovery;
 mod environment;

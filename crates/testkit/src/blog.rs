@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use plan::{Facts, Policy};
 use stack::{
-    Attachment, BackupSpec, Condition, Dependency, DrillSpec, Mount, MountSource, Namespace, NetworkKey,
-    Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName, SecretSpec, Service, ServiceName, Shape,
-    StackName, State, StateKind, Transit, VolumeKey,
+    Attachment, BackupSpec, Build, Condition, Dependency, DrillSpec, Hook, Mount, MountSource, Namespace,
+    NetworkKey, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName, SecretSpec, Service, ServiceName,
+    Shape, StackName, State, StateKind, Text, Transit, VolumeKey,
 };
 
 use crate::{Behaviour, ModelHost};
@@ -14,7 +14,7 @@ use crate::{Behaviour, ModelHost};
 /// A machine on which every image of the stack lies.
 pub fn machine() -> ModelHost {
     let images = ["pg:16", "bao:2", "bao:3", "migrate:1", "migrate:2", "app:1", "app:2"];
-    let crowded = ["nameless:1", "nameless:2", "cache:1"];
+    let crowded = ["nameless:1", "cache:1"];
     let mut host = images.into_iter().chain(crowded).fold(ModelHost::new("blog"), ModelHost::with_image);
     for image in ["nameless:1", "nameless:2"] {
         host = host.with_image_volume(image, "/data");
@@ -90,6 +90,10 @@ pub fn crowded_blog(version: u32) -> Shape {
     let (mut db, mut web) = (service("db"), service("web"));
     db.image = format!("nameless:{version}");
     db.mounts.clear();
+    db.build = Some(Build { context: "/srv/blog/db".to_owned(), ..Build::default() });
+    let hook = |word: &str| Hook { command: vec![Text::literal(word)], ..Hook::default() };
+    (db.pre_stop, web.post_start, web.pre_stop) =
+        (vec![hook("checkpoint")], vec![hook("warm")], vec![hook("drain")]);
     web.ports.clear();
     web.scale = Some(4 - version);
     web.depends_on.get_mut(&ServiceName::from("db")).expect("it waits for it").restart = true;
@@ -146,5 +150,6 @@ pub fn policy(facts: &Facts) -> Policy {
         tool: "test".to_owned(),
         state_dir: "/var/lib/seaworthy".to_owned(),
         confirmed: Some("blog".to_owned()),
+        fetched: false,
     }
 }

@@ -26,6 +26,10 @@ impl Docker {
     ) -> Result<Output, EngineError> {
         match effect {
             Effect::EnsureImage { image, always } => self.ensure_image(image, *always).await,
+            Effect::BuildImage { image, .. } => {
+                let doing = format!("build image `{image}`");
+                Err(EngineError::new(Trouble::Unsupported, doing).hint("docker compose build"))
+            }
             Effect::EnsureNetwork { network } => self.ensure_network(network).await,
             Effect::EnsureVolume { volume } => self.ensure_volume(volume).await,
             Effect::Create { container } => self.create(container, contents).await,

@@ -6,6 +6,8 @@ mod dependencies;
 mod deploy;
 mod destroy;
 mod determinism;
+mod hooks;
+mod images;
 mod journal;
 mod lint;
 mod refusals;

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use plan::{AnonymousSeen, Phase};
 use stack::{
-    Attachment, Condition, ContentId, Dependency, FileMount, FileSource, Ipam, IpamPool, Mount, MountSource,
-    Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName, SecretSpec,
-    Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey, VolumesFrom,
+    Attachment, Build, Condition, ContentId, Dependency, FileMount, FileSource, Hook, Ipam, IpamPool, Mount,
+    MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName,
+    SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey, VolumesFrom,
 };
 
 /// A service, and how its container stands.
@@ -131,6 +131,23 @@ impl Spec {
             "named" => service.container_name = Some(rest.to_owned()),
             "on" => join(service, shape, rest),
             "pulled" => service.pull_policy = stack::PullPolicy::Always,
+            "never" => service.pull_policy = stack::PullPolicy::Never,
+            "daily" => service.pull_policy = stack::PullPolicy::Every(Duration::from_secs(24 * 60 * 60)),
+            "built" => {
+                service.build = Some(Build { context: "/srv/blog".to_owned(), ..Build::default() });
+                if rest == "anew" {
+                    service.pull_policy = stack::PullPolicy::Build;
+                }
+            }
+            "at" => {
+                let command = vec![Text::literal("true")];
+                let hook = Hook { command, ..Hook::default() };
+                match rest {
+                    "start" => service.post_start.push(hook),
+                    "stop" => service.pre_stop.push(hook),
+                    other => panic!("`{other}` is no moment"),
+                }
+            }
             "probe" => service.probes.push(probe()),
             "volume" | "external" | "file" | "bind" => self.mount(verb, rest, service, shape),
             "secret" => give(service, shape, rest, SecretKind::Password { length: 24 }),

@@ -76,6 +76,7 @@ fn action(action: &Action) -> String {
         Action::PointCurrent { number } => format!("current {number:?}"),
         Action::PointGood { number } => format!("good {number:?}"),
         Action::AbandonSet { .. } => "abandon the set".to_owned(),
+        Action::Hook { container, moment, .. } => format!("{} in {container}", moment.as_str()),
         Action::Forget { project } => format!("forget {project}"),
         other => format!("{other:?}"),
     }

@@ -53,7 +53,7 @@ impl World {
         let mut world = World {
             shape: shape(one("shape").or(one("running")).unwrap_or_default(), &settings),
             facts: facts(&store, &settings),
-            policy: policy(one("typed")),
+            policy: Policy { fetched: settings.contains(&"images fetched"), ..policy(one("typed")) },
             verb: one("verb").unwrap_or("deploy").to_owned(),
         };
         for (key, rest) in &lines {
@@ -185,6 +185,11 @@ impl World {
                 let seen = ImageSeen { volumes, ..image_seen(&format!("id of {name}")) };
                 self.facts.images.insert((*name).to_owned(), seen);
             }
+            ["image", name, "fetched", at] => {
+                let fetched_at = Some(at.parse().expect("a time is written like now"));
+                let seen = ImageSeen { fetched_at, ..image_seen(&format!("id of {name}")) };
+                self.facts.images.insert((*name).to_owned(), seen);
+            }
             ["image", name, "is", "another"] => {
                 let seen = image_seen(&format!("another id of {name}"));
                 self.facts.images.insert((*name).to_owned(), seen);
@@ -258,6 +263,7 @@ fn policy(typed: Option<&str>) -> Policy {
         tool: "test".to_owned(),
         state_dir: STATE.to_owned(),
         confirmed: typed.map(str::to_owned),
+        fetched: false,
     }
 }
 

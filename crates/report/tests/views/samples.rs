@@ -52,6 +52,7 @@ pub(crate) fn plan_of(verb: Verb, steps: Vec<Step>) -> Plan {
         steps,
         not_done: Vec::new(),
         interrupted: Interrupted::Continues,
+        again: false,
         permits: Vec::new(),
     }
 }

@@ -2,6 +2,7 @@
 
 mod database;
 mod evidence;
+mod hooks;
 mod keys;
 mod opening;
 mod probing;
@@ -83,6 +84,11 @@ impl World for LiveWorld {
             }
             Action::Watch { subjects, lasting } => self.discreetly(self.watch(subjects, *lasting).await),
             Action::AwaitExit { container, deadline } => self.await_exit(container, *deadline).await,
+            Action::Hook { service, container, release, moment, hook, deadline } => {
+                let (release, moment, deadline) = (*release, *moment, *deadline);
+                let asked = hooks::Asked { service, container, release, moment, hook, deadline };
+                self.discreetly(self.hook(asked).await)
+            }
             Action::WriteRelease { number, shape, secrets } => self.write_release(*number, shape, secrets),
             Action::PointCurrent { number } => self.point("current", *number),
             Action::PointGood { number } => self.point("good", *number),

@@ -10,7 +10,7 @@ mod state;
 
 use std::time::Duration;
 
-use plan::{Action, Effect, Entry, Output, Step, set::SetId};
+use plan::{Action, Effect, Entry, Moment, Output, Step, set::SetId};
 use stack::{SecretName, ServiceName, StackName, Transit};
 
 use crate::contract;
@@ -226,6 +226,12 @@ impl ModelHost {
     /// How often containers of an image were started.
     pub fn starts(&self, image: &str) -> u32 {
         self.state.starts.get(image).copied().unwrap_or_default()
+    }
+
+    /// How often a hook of this moment was run in one container, most of all containers.
+    pub fn most_hooks(&self, moment: Moment) -> usize {
+        let of = |id: u64| self.state.hooks.iter().filter(|hook| **hook == (id, moment)).count();
+        self.state.hooks.iter().map(|(id, _)| of(*id)).max().unwrap_or_default()
     }
 
     /// Somebody else listens on a host port.

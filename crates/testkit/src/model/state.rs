@@ -6,7 +6,7 @@ use std::{
 };
 
 use plan::{
-    Action, AnonymousSeen, Container, Output, ReleaseSeen,
+    Action, AnonymousSeen, Container, Moment, Output, ReleaseSeen,
     set::{KeyList, Manifest, Object, SetId},
 };
 use stack::{Restart, SecretKind, SecretName, ServiceName, StackName, Transit};
@@ -40,6 +40,8 @@ pub(crate) struct State {
     pub(crate) sets: BTreeMap<SetId, Kept>,
     pub(crate) targets_full: bool,
     pub(crate) evidence: Vec<SetId>,
+    /// Hooks that were run: the container's number among all that were made, and the moment.
+    pub(crate) hooks: Vec<(u64, Moment)>,
     /// How often containers of an image were started.
     pub(crate) starts: BTreeMap<String, u32>,
 }
@@ -136,6 +138,7 @@ impl State {
             sets: BTreeMap::new(),
             targets_full: false,
             evidence: Vec::new(),
+            hooks: Vec::new(),
             starts: BTreeMap::new(),
         }
     }
@@ -153,6 +156,7 @@ impl State {
                 self.keys(service, container, transit, step)
             }
             Action::Person { instruction, .. } => Err(Refusal::Waiting(instruction.clone())),
+            Action::Hook { service, container, moment, .. } => Ok(self.hook(service, container, *moment)?),
             Action::WriteRelease { .. }
             | Action::PointCurrent { .. }
             | Action::PointGood { .. }
@@ -280,6 +284,8 @@ impl State {
         let mut state = self.clone();
         state.now = epoch;
         state.starts.clear();
+        // A hook that was interrupted is run again.
+        state.hooks.dedup();
         for made in state.containers.values_mut() {
             if let Run::Started { at } = &mut made.run {
                 *at = epoch;
