@@ -8,7 +8,7 @@ use stack::{
     Shape, StackName, State, Transit,
 };
 
-use crate::set::SetId;
+use crate::{ComposeHashes, set::SetId};
 
 /// What one step does. Every action is safe to do twice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -68,6 +68,9 @@ pub enum Action {
         shape: Box<Shape>,
         /// Secret versions it uses.
         secrets: BTreeMap<SecretName, u32>,
+        /// What Compose would label with what the shape says.
+        #[serde(default)]
+        compose: ComposeHashes,
     },
     /// Point `current` at a release; `None` removes the name.
     PointCurrent {

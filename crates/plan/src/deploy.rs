@@ -23,8 +23,15 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
     let versions = current_versions(shape, facts);
     refuse_unready(shape, facts, policy, &versions)?;
     let number = facts.releases.iter().map(|release| release.number).max().unwrap_or(0) + 1;
-    let placing =
-        Placing { shape, facts, versions: &versions, release: number, policy, volumes_are_ours: false };
+    let placing = Placing {
+        shape,
+        facts,
+        versions: &versions,
+        release: number,
+        policy,
+        compose: &facts.compose,
+        volumes_are_ours: false,
+    };
     let changed_for_us = current_release(facts).is_none_or(|release| *release.shape != *shape);
     let mut plan = Plan::empty(Verb::Deploy, shape, facts, policy);
     let mut steps = Steps::default();
@@ -54,9 +61,16 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
     let number = match facts.current.filter(|_| gap.changes_nothing() && !changed_for_us) {
         Some(current) => current,
         None => {
-            let because = vec!["every deploy is kept whole, so that it can come back whole".to_owned()];
-            let action =
-                Action::WriteRelease { number, shape: Box::new(shape.clone()), secrets: versions.clone() };
+            let because = vec![match gap.adopts(facts) {
+                true => "adopted: nothing recreated".to_owned(),
+                false => "every deploy is kept whole, so that it can come back whole".to_owned(),
+            }];
+            let action = Action::WriteRelease {
+                number,
+                shape: Box::new(shape.clone()),
+                secrets: versions.clone(),
+                compose: facts.compose.clone(),
+            };
             steps.add("write", &format!("release {number}"), action, &because);
             number
         }

@@ -213,7 +213,7 @@ fn concerning_the_engine(settings: &Service) -> serde_json::Map<String, Value> {
 
 fn labels(shape: &Shape, container: &Container, state_dir: &str) -> BTreeMap<String, String> {
     let mut labels = container.settings.labels.clone();
-    let files: Vec<&str> = shape.files.iter().map(String::as_str).collect();
+    let files = absolute_files(shape);
     let depends: Vec<String> = shape
         .dependencies(&container.service)
         .iter()
@@ -235,6 +235,20 @@ fn labels(shape: &Shape, container: &Container, state_dir: &str) -> BTreeMap<Str
     labels.insert("seaworthy.identity".into(), container.identity.clone());
     labels.insert("seaworthy.state".into(), state_dir.to_owned());
     labels
+}
+
+/// The Compose files by absolute path, as Compose labels them. They are named from where the verb was typed, and the
+/// project directory is that of the first, where nobody said otherwise.
+fn absolute_files(shape: &Shape) -> Vec<String> {
+    let plain = |file: &str| file.trim_start_matches("./").to_owned();
+    let first = shape.files.first().map(|file| plain(file)).unwrap_or_default();
+    let parent = first.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let here = shape.directory.strip_suffix(parent).unwrap_or(&shape.directory).trim_end_matches('/');
+    let absolute = |file: &String| match file.starts_with('/') {
+        true => file.clone(),
+        false => format!("{here}/{}", plain(file)),
+    };
+    shape.files.iter().map(absolute).collect()
 }
 
 fn condition_word(condition: Condition) -> &'static str {

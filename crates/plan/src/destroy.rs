@@ -35,7 +35,15 @@ pub fn destroy(shape: &Shape, volumes: bool, facts: &Facts, policy: &Policy) -> 
     containers.sort_by_key(|seen| (std::cmp::Reverse(place(seen)), seen.name.clone()));
     let versions = crate::deploy::current_versions(shape, facts);
     let release = facts.current.unwrap_or_default();
-    let placing = Placing { shape, facts, versions: &versions, release, policy, volumes_are_ours: false };
+    let placing = Placing {
+        shape,
+        facts,
+        versions: &versions,
+        release,
+        policy,
+        compose: &facts.compose,
+        volumes_are_ours: false,
+    };
     for seen in containers {
         for hook in placing.before_stop(&seen.service, &seen.name) {
             // What it cannot do any more stops nobody who typed the name.

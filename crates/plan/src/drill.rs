@@ -26,6 +26,7 @@ pub fn drill(contents: &SetContents, facts: &Facts, policy: &Policy) -> Result<P
         versions: &contents.secrets,
         release: contents.manifest.release.unwrap_or(1),
         policy,
+        compose: &facts.compose,
         volumes_are_ours: true,
     };
     bring_back(contents, &placing, &mut steps);

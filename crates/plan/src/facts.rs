@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use stack::{EngineKind, SecretName, ServiceName, Shape};
+use stack::{EngineKind, NetworkKey, Restart, SecretName, ServiceName, Shape, VolumeKey};
 
 /// What a survey of one host saw of one stack.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,22 @@ pub struct Facts {
     pub key_stores: BTreeMap<ServiceName, KeyStoreSeen>,
     /// Sets on the targets, newest first.
     pub sets: Vec<SetSeen>,
+    /// What Compose would label with what the shape says.
+    #[serde(default)]
+    pub compose: ComposeHashes,
+}
+
+/// The hashes by which Compose knows whether something is what its file says. They are made with all values filled
+/// in; nothing here looks into them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ComposeHashes {
+    /// Of services.
+    pub services: BTreeMap<ServiceName, String>,
+    /// Of networks.
+    pub networks: BTreeMap<NetworkKey, String>,
+    /// Of volumes.
+    pub volumes: BTreeMap<VolumeKey, String>,
 }
 
 /// The machine and its engine.
@@ -69,6 +85,15 @@ pub struct ContainerSeen {
     pub phase: Phase,
     /// `seaworthy.identity` label: what it was made from; empty on a container we did not make.
     pub identity: String,
+    /// Compose's label for what it was made from; empty on a container that neither Compose nor we made.
+    #[serde(default)]
+    pub compose_hash: String,
+    /// Its restart policy, where the engine tells.
+    #[serde(default)]
+    pub restart: Option<Restart>,
+    /// Limits that can be changed while it runs, where the engine tells.
+    #[serde(default)]
+    pub limits: Option<Limits>,
     /// `seaworthy.release` label.
     pub release: Option<u64>,
     /// Name of the state directory that made it: `seaworthy.state` label.
@@ -84,6 +109,18 @@ pub struct ContainerSeen {
     pub addresses: Vec<String>,
     /// Published `(address, host port, container port)`.
     pub ports: Vec<(String, u16, u16)>,
+}
+
+/// Limits that can be changed while a container runs. Nothing is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Thousand-millionths of a CPU.
+    pub nano_cpus: Option<i64>,
+    /// Processes.
+    pub pids: Option<i64>,
 }
 
 /// A volume without a name, mounted into a container.
@@ -163,6 +200,9 @@ pub struct ReleaseSeen {
     pub shape: Box<Shape>,
     /// Secret versions it uses.
     pub secrets: BTreeMap<SecretName, u32>,
+    /// What Compose would label with what its shape says.
+    #[serde(default)]
+    pub compose: ComposeHashes,
     /// It passed its probes and its watch at least once.
     #[serde(default)]
     pub was_good: bool,

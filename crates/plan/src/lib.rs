@@ -1,11 +1,13 @@
 //! One planner per verb, one [`Plan`] type, journal entries and their folds. Decides what to do, and does none of it.
 
 mod action;
+mod adoption;
 mod backup;
 mod bootstrap;
 mod deploy;
 pub mod desired;
 mod destroy;
+mod drift;
 mod drill;
 mod facts;
 mod images;
@@ -34,8 +36,8 @@ pub use deploy::deploy;
 pub use destroy::destroy;
 pub use drill::{drill, drill_shape};
 pub use facts::{
-    AnonymousSeen, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen,
-    SecretSeen, SetSeen, VolumeSeen,
+    AnonymousSeen, ComposeHashes, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, Limits,
+    NetworkSeen, Phase, ReleaseSeen, SecretSeen, SetSeen, VolumeSeen,
 };
 pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress};
 pub use lint::lint;

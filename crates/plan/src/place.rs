@@ -19,12 +19,15 @@ use std::collections::BTreeSet;
 use stack::{Condition, Hook, MountSource, Probe, ProbeRole, Service, ServiceName, Shape};
 
 use crate::{
-    Action, AnonymousSeen, Container, ContainerSeen, Effect, Facts, KeyStep, Moment, Phase, Policy,
-    ResolvedMount,
+    Action, AnonymousSeen, ComposeHashes, Container, ContainerSeen, Effect, Facts, KeyStep, Moment, Phase,
+    Policy, ResolvedMount,
     desired::{self, Versions},
     rollout::leftovers,
     steps::Steps,
 };
+
+/// Compose's label for what something was made from.
+const CONFIG_HASH: &str = "com.docker.compose.config-hash";
 
 /// How containers are put in place.
 pub(crate) struct Placing<'a> {
@@ -33,6 +36,8 @@ pub(crate) struct Placing<'a> {
     pub(crate) versions: &'a Versions,
     pub(crate) release: u64,
     pub(crate) policy: &'a Policy,
+    /// What Compose would label with what the shape says.
+    pub(crate) compose: &'a ComposeHashes,
     /// Volumes made by this run are removed when it is taken back: true only where they were absent on purpose
     /// (restore, drill).
     pub(crate) volumes_are_ours: bool,
@@ -49,12 +54,25 @@ pub(crate) struct Change<'a> {
 impl Placing<'_> {
     /// What the first container of `service` should be.
     pub(crate) fn wanted(&self, service: &ServiceName) -> Container {
-        desired::container(self.shape, service, self.versions, self.release, &self.policy.state_dir)
+        let state_dir = &self.policy.state_dir;
+        let made = desired::container(self.shape, service, self.versions, self.release, state_dir);
+        self.as_compose_knows_it(made)
+    }
+
+    /// Labelled with Compose's own hash, so that Compose finds nothing to change in it. Where that is not known, with
+    /// ours: it has to be there.
+    fn as_compose_knows_it(&self, mut container: Container) -> Container {
+        if let Some(hash) = self.compose.services.get(&container.service) {
+            container.labels.insert(CONFIG_HASH.to_owned(), hash.clone());
+        }
+        container
     }
 
     /// What all containers of `service` should be, first to last.
     pub(crate) fn replicas(&self, service: &ServiceName) -> Vec<Container> {
-        desired::replicas(self.shape, service, self.versions, self.release, &self.policy.state_dir)
+        let state_dir = &self.policy.state_dir;
+        let made = desired::replicas(self.shape, service, self.versions, self.release, state_dir);
+        made.into_iter().map(|container| self.as_compose_knows_it(container)).collect()
     }
 
     /// The container that stands where `wanted` should: by its name, or where that changed, by service and number.
@@ -78,7 +96,9 @@ impl Placing<'_> {
         let mut seen = BTreeSet::new();
         for name in services {
             for key in self.shape.services[name].networks.keys() {
-                let network = desired::network(self.shape, key);
+                let mut network = desired::network(self.shape, key);
+                let hash = self.compose.networks.get(key).cloned();
+                network.labels.extend(hash.map(|hash| (CONFIG_HASH.to_owned(), hash)));
                 let known =
                     self.facts.networks.contains_key(&network.name) || self.shape.networks[key].external;
                 if !known && seen.insert(network.name.clone()) {
@@ -97,7 +117,9 @@ impl Placing<'_> {
         for name in services {
             for mount in &self.shape.services[name].mounts {
                 let MountSource::Volume { volume: key, .. } = &mount.source else { continue };
-                let volume = desired::volume(self.shape, key);
+                let mut volume = desired::volume(self.shape, key);
+                let hash = self.compose.volumes.get(key).cloned();
+                volume.labels.extend(hash.map(|hash| (CONFIG_HASH.to_owned(), hash)));
                 let known = self.facts.volumes.contains_key(&volume.name) || self.shape.volumes[key].external;
                 if !known && seen.insert(volume.name.clone()) {
                     let subject = volume.name.clone();
@@ -246,7 +268,10 @@ impl Placing<'_> {
     pub(crate) fn stop(&self, steps: &mut Steps, container: &Container, name: &str, because: &[String]) {
         let service = &container.service;
         let as_it_runs = self.as_it_runs(service);
-        let restart = as_it_runs.map_or(container.settings.restart, |(was, _)| was.restart);
+        let seen = self.facts.containers.iter().find(|seen| seen.name == name);
+        let restart = seen.and_then(|seen| seen.restart);
+        let restart =
+            restart.or(as_it_runs.map(|(was, _)| was.restart)).unwrap_or(container.settings.restart);
         for hook in self.before_stop(service, name) {
             steps.add("hook", &container.subject(), hook, &[asked_by(service, Moment::PreStop)]);
         }
@@ -281,6 +306,17 @@ impl Placing<'_> {
         let start = Effect::Resume { container: container.name.clone(), restart: container.settings.restart };
         steps.engine("start", &container.subject(), start, because).undone_by_effect(undo);
         self.after_start(steps, container);
+    }
+
+    /// Gives a container that runs its restart policy back. It goes on running, whatever becomes of this.
+    pub(crate) fn change_policy(&self, steps: &mut Steps, container: &Container, because: &[String]) {
+        let name = &container.name;
+        let resume = |restart| Effect::Resume { container: name.clone(), restart };
+        let was = self.facts.containers.iter().find(|seen| seen.name == *name).and_then(|seen| seen.restart);
+        let should = container.settings.restart;
+        steps
+            .engine("policy", &container.subject(), resume(should), because)
+            .undone_by_effect(resume(was.unwrap_or(should)));
     }
 
     /// Waits until a service that was just started is what those after it need: unsealed, ready, or ended.

@@ -63,6 +63,7 @@ pub fn restore(contents: &SetContents, shape: &Shape, facts: &Facts, policy: &Po
         versions: &contents.secrets,
         release: number,
         policy,
+        compose: &facts.compose,
         volumes_are_ours: true,
     };
     bring_back(contents, &placing, &mut steps);

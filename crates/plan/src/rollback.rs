@@ -25,6 +25,7 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
         versions: &target.secrets,
         release: target.number,
         policy,
+        compose: &target.compose,
         volumes_are_ours: false,
     };
     let mut plan = Plan::empty(Verb::Rollback, shape, facts, policy);

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use stack::ServiceName;
 
 use crate::{
-    Action, AnonymousSeen, Container, ContainerSeen, Effect, Phase, desired,
+    Action, AnonymousSeen, Container, ContainerSeen, Effect, Facts, Phase, adoption, desired,
+    drift::{self, Drift},
     place::{Change, Placing},
     steps::Steps,
 };
@@ -37,6 +38,8 @@ enum Verdict {
     Start(Vec<String>),
     /// It is what it should be and holds on to something that is replaced.
     Restart(Vec<String>),
+    /// It runs, and whether it is started again is not as it should be.
+    Policy(Vec<String>),
     /// A key store that is sealed, or has not said that it is open.
     Unseal,
     /// It stays, and this is told of it.
@@ -56,6 +59,12 @@ impl Gap {
             self.changed().map(|standing| standing.container.service.clone()).collect();
         names.dedup();
         names
+    }
+
+    /// True where no release is here yet and `docker compose` made what runs.
+    pub(crate) fn adopts(&self, facts: &Facts) -> bool {
+        let composed = facts.containers.iter().any(adoption::is_composed);
+        facts.current.is_none() && composed && self.changes_nothing()
     }
 
     /// Services of which every container stays what it is.
@@ -158,15 +167,33 @@ fn keep(placing: &Placing<'_>, wanted: &Container, seen: &ContainerSeen) -> Verd
         Phase::Running { .. } | Phase::Restarting => {
             // One that runs and does not answer has just started, sealed: it is waited for, never passed over.
             let sealed = placing.facts.key_stores.get(service).is_none_or(|store| store.sealed);
-            if sealed && placing.shape.key_store().is_some_and(|(store, _)| store == service) {
-                Verdict::Unseal
-            } else {
-                Verdict::Stay(format!("{} is {}", wanted.subject(), how_it_runs(seen.phase)))
+            let mut by_hand = drift::of(placing.shape, placing.facts, service, seen).into_iter();
+            let restart = by_hand.find(|drift| matches!(drift, Drift::Restart(..)));
+            match restart {
+                _ if sealed && placing.shape.key_store().is_some_and(|(store, _)| store == service) => {
+                    Verdict::Unseal
+                }
+                Some(drift) => Verdict::Policy(vec![drift.says()]),
+                None => Verdict::Stay(stays(placing, wanted, seen)),
             }
         }
         _ if ended_well => Verdict::Stay(format!("{} has run to its end already", wanted.subject())),
         phase => Verdict::Start(vec![format!("it is {}", phase_word(phase))]),
     }
+}
+
+/// What is told of a container that stays.
+fn stays(placing: &Placing<'_>, wanted: &Container, seen: &ContainerSeen) -> String {
+    let subject = wanted.subject();
+    let mut said = match placing.facts.current {
+        None if adoption::is_composed(seen) => format!("{subject} is adopted as it runs"),
+        _ => format!("{subject} is {}", how_it_runs(seen.phase)),
+    };
+    for drift in drift::of(placing.shape, placing.facts, &wanted.service, seen) {
+        said.push_str("; ");
+        said.push_str(&drift.says());
+    }
+    said
 }
 
 fn runs(phase: Phase) -> bool {
@@ -200,9 +227,11 @@ fn reasons_to_replace(placing: &Placing<'_>, wanted: &Container, seen: &Containe
         return vec!["the engine gave it up".to_owned()];
     }
     if seen.identity.is_empty() {
-        return vec!["it was not made by us".to_owned()];
-    }
-    if seen.identity != wanted.identity {
+        let because = adoption::reasons_to_replace(placing, wanted, seen);
+        if !because.is_empty() {
+            return because;
+        }
+    } else if seen.identity != wanted.identity {
         let before = seen
             .release
             .and_then(|number| placing.facts.releases.iter().find(|release| release.number == number))
@@ -215,12 +244,11 @@ fn reasons_to_replace(placing: &Placing<'_>, wanted: &Container, seen: &Containe
         return if said.is_empty() { vec!["what it is made from changed".to_owned()] } else { said };
     }
     let image = placing.facts.images.get(&wanted.settings.image);
-    match image {
-        Some(image) if !seen.image_id.is_empty() && image.id != seen.image_id => {
-            vec![format!("`{}` names another image now", wanted.settings.image)]
-        }
-        _ => Vec::new(),
-    }
+    let another = image.is_some_and(|image| !seen.image_id.is_empty() && image.id != seen.image_id);
+    let image = another.then(|| format!("`{}` names another image now", wanted.settings.image));
+    let by_hand = drift::of(placing.shape, placing.facts, &wanted.service, seen).into_iter();
+    let by_hand = by_hand.filter(|drift| matches!(drift, Drift::Detached(_) | Drift::Limit(..)));
+    image.into_iter().chain(by_hand.map(|drift| drift.says())).collect()
 }
 
 /// A container that shares a namespace or volumes points at one container of the other service, the first: when
@@ -353,6 +381,7 @@ pub(crate) fn put_in_place(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) 
                 placing.start(steps, container, because);
                 placing.await_ready(steps, container, because);
             }
+            Verdict::Policy(because) => placing.change_policy(steps, container, because),
             Verdict::Unseal => {
                 let because = ["it is sealed, or has not said that it is open".to_owned()];
                 placing.await_ready(steps, container, &because);

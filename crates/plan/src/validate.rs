@@ -6,7 +6,11 @@ use diag::Diagnostic;
 use serde::{Deserialize, Serialize};
 use stack::{EngineKind, Probe, ProbeKind, Service, ServiceName, Shape, StateKind};
 
-use crate::{ContainerSeen, Facts, Phase, place::gate_probes};
+use crate::{
+    ContainerSeen, Facts, Phase,
+    drift::{self, Drift},
+    place::gate_probes,
+};
 
 /// All questions, and what the survey alone already tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -154,7 +158,7 @@ fn drift(shape: &Shape, facts: &Facts) -> Vec<Diagnostic> {
         for container in shape.container_names(name) {
             match facts.containers.iter().find(|seen| seen.name == container) {
                 Some(seen) if facts.host.engine != EngineKind::Process => {
-                    said.extend(attached_otherwise(shape, name, seen));
+                    said.extend(changed_by_hand(shape, facts, name, seen));
                     said.extend(published_otherwise(name, service, seen));
                 }
                 Some(_) => {}
@@ -184,24 +188,31 @@ fn missing(name: &ServiceName, service: &Service, container: &str) -> Diagnostic
     Diagnostic::error("not-running", message).hint("seaworthy deploy")
 }
 
-/// Networks that a container is on, and should not be, or the other way round.
-fn attached_otherwise(shape: &Shape, name: &ServiceName, seen: &ContainerSeen) -> Vec<Diagnostic> {
-    let service = &shape.services[name];
+/// What somebody changed on a container by hand.
+fn changed_by_hand(
+    shape: &Shape,
+    facts: &Facts,
+    name: &ServiceName,
+    seen: &ContainerSeen,
+) -> Vec<Diagnostic> {
     let container = &seen.name;
-    let wanted: BTreeSet<String> = service.networks.keys().map(|key| shape.network_name(key)).collect();
-    let attached: BTreeSet<String> = seen.networks.iter().cloned().collect();
-    let extra = attached.difference(&wanted).next().filter(|_| service.network_mode.is_none());
-    let extra = extra.map(|extra| {
-        let message = format!("`{name}` is attached to `{extra}`, and its file does not say so");
-        Diagnostic::error("attached-elsewhere", message)
-            .hint(format!("docker network disconnect {extra} {container}"))
+    let said = drift::of(shape, facts, name, seen).into_iter().map(|drift| match &drift {
+        Drift::AttachedElsewhere(extra) => {
+            let message = format!("`{name}` is attached to `{extra}`, and its file does not say so");
+            Diagnostic::error("attached-elsewhere", message)
+                .hint(format!("docker network disconnect {extra} {container}"))
+        }
+        Drift::Detached(missing) => {
+            let message = format!("`{name}` is not attached to `{missing}`, and its file says so");
+            Diagnostic::error("detached", message)
+                .hint(format!("docker network connect --alias {name} {missing} {container}"))
+        }
+        Drift::Restart(..) | Drift::Limit(..) => {
+            Diagnostic::error("changed-by-hand", format!("`{name}`: {}", drift.says()))
+                .hint("seaworthy deploy")
+        }
     });
-    let missing = wanted.difference(&attached).next().map(|missing| {
-        let message = format!("`{name}` is not attached to `{missing}`, and its file says so");
-        Diagnostic::error("detached", message)
-            .hint(format!("docker network connect --alias {name} {missing} {container}"))
-    });
-    extra.into_iter().chain(missing).collect()
+    said.collect()
 }
 
 /// Ports that a container publishes and should not.

@@ -2,6 +2,7 @@
 //!
 //! Start at [`execute`], the only loop; [`World`] is what a step may touch, [`RunStore`] what is remembered.
 
+mod composed;
 mod contents;
 mod execute;
 pub mod live;

@@ -31,6 +31,8 @@ pub struct Operations {
     pub shape: Shape,
     /// The bytes behind its references.
     pub materials: Materials,
+    /// Its canonical tree, as Compose has it.
+    compose: Option<serde_json::Value>,
 }
 
 /// What a verb was given besides its stack.
@@ -108,7 +110,8 @@ impl Operations {
             return Err(Stop { exit: Exit::Usage, diagnostics: loaded.diagnostics });
         };
         let keyring = open_keyring(&state)?;
-        Ok(Self { engine, state, keyring, clock, shape, materials: loaded.materials })
+        let (materials, compose) = (loaded.materials, Some(loaded.canonical));
+        Ok(Self { engine, state, keyring, clock, shape, materials, compose })
     }
 
     /// What is kept of the stack.
@@ -126,9 +129,7 @@ impl Operations {
     /// # Errors
     /// When something that must be known could not be looked at.
     pub async fn facts(&self) -> Result<Facts, Stop> {
-        survey(&self.engine, &self.shape, &self.dir(), &self.keyring, self.clock.as_ref())
-            .await
-            .map_err(|err| Stop::precondition(said("survey", &err)))
+        self.facts_of(&self.shape).await
     }
 
     fn policy(&self, confirmed: Option<String>) -> Policy {
@@ -299,13 +300,16 @@ impl Operations {
 
     async fn facts_of(&self, shape: &Shape) -> Result<Facts, Stop> {
         let dir = self.state.stack(&shape.stack);
-        survey(&self.engine, shape, &dir, &self.keyring, self.clock.as_ref())
+        // A set's shape, or another project's, is not what the files say.
+        let compose = self.compose.as_ref().filter(|_| *shape == self.shape);
+        survey(&self.engine, shape, &dir, &self.keyring, self.clock.as_ref(), compose)
             .await
             .map_err(|err| Stop::precondition(said("survey", &err)))
     }
 
     fn world(&self, ground: Ground, given: &Given) -> LiveWorld {
         let Ground { shape, materials, set: _ } = ground;
+        let compose = self.compose.clone().filter(|_| shape == self.shape);
         LiveWorld {
             engine: self.engine.clone(),
             home: self.dir(),
@@ -313,6 +317,7 @@ impl Operations {
             keyring: self.keyring.clone(),
             materials,
             shape: Some(shape),
+            compose,
             sets: self.set_access(given),
             people: given.people.clone(),
             clock: self.clock.clone(),

@@ -8,7 +8,7 @@ use plan::{Facts, KeyStoreSeen, Phase, ReleaseSeen, SecretSeen};
 use secrets::{Keyring, Store, StoreError};
 use stack::{ServiceName, Shape};
 
-use crate::{Clock, Release, ReleaseError, RunError, RunStore, StackDir, live::key_store};
+use crate::{Clock, Release, ReleaseError, RunError, RunStore, StackDir, composed, live::key_store};
 
 /// How long a key store may take to say how it is.
 const KEY_STORE_PATIENCE: Duration = Duration::from_secs(3);
@@ -38,6 +38,8 @@ pub enum SurveyError {
 
 /// Looks at everything planners ask about.
 ///
+/// `compose` is the canonical tree of `shape`, values in it, where it was read from files.
+///
 /// # Errors
 /// When something that must be known could not be looked at. A target that is not there yet holds no sets.
 pub async fn survey(
@@ -46,6 +48,7 @@ pub async fn survey(
     dir: &StackDir,
     keyring: &Keyring,
     clock: &dyn Clock,
+    compose: Option<&serde_json::Value>,
 ) -> Result<Facts, SurveyError> {
     let observed = engine.observe(&scope_of(shape)).await?;
     let secrets = Store::open(dir.secrets(), keyring.clone()).list()?;
@@ -74,7 +77,9 @@ pub async fn survey(
     }
     sets.sort_by_key(|seen| std::cmp::Reverse(seen.sequence));
     sets.dedup_by(|one, other| one.id == other.id);
+    let compose = compose.map(|tree| composed::hashes(tree, shape, &observed.containers));
     Ok(Facts {
+        compose: compose.unwrap_or_default(),
         seen_at: clock.now(),
         host: observed.host,
         containers: observed.containers,
@@ -125,6 +130,7 @@ fn releases(dir: &StackDir) -> Result<Vec<ReleaseSeen>, SurveyError> {
         written_at: release.written_at,
         shape: release.shape,
         secrets: release.secrets,
+        compose: release.compose,
     };
     Ok(Release::list(dir)?.into_iter().map(seen).collect())
 }

@@ -1,5 +1,6 @@
 //! What each verb decides, as tables: a world in words on the left, the plan in words on the right.
 
+mod adoption;
 mod backup;
 mod bootstrap;
 mod dependencies;

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use plan::{AnonymousSeen, Phase};
+use plan::{AnonymousSeen, Limits, Phase};
 use stack::{
     Attachment, Build, Condition, ContentId, Dependency, FileMount, FileSource, Hook, Ipam, IpamPool, Mount,
-    MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName,
-    SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey, VolumesFrom,
+    MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, Restart, SecretKind,
+    SecretName, SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey,
+    VolumesFrom,
 };
 
 /// A service, and how its container stands.
@@ -84,6 +85,49 @@ impl Spec {
         targets.map(named).collect()
     }
 
+    /// Compose's hash of it: of its words, but for those that say how it stands and what Compose does not look at.
+    pub(crate) fn compose_hash(&self) -> String {
+        let ours = [
+            "composed",
+            "after",
+            "probe",
+            "file",
+            "scaled",
+            "stopped",
+            "restarting",
+            "off",
+            "beside",
+            "told",
+        ];
+        let first = |word: &str| word.split(' ').next().unwrap_or_default().to_owned();
+        let words: Vec<&String> =
+            self.words.iter().filter(|word| !ours.contains(&first(word).as_str())).collect();
+        format!("hash of {} {words:?}", self.image)
+    }
+
+    /// Networks of its container: `off net` and `beside other` were done by hand.
+    pub(crate) fn networks_seen(&self, mut networks: Vec<String>) -> Vec<String> {
+        for word in &self.words {
+            match word.split_once(' ') {
+                Some(("off", network)) => networks.retain(|name| !name.ends_with(network)),
+                Some(("beside", network)) => networks.push(network.to_owned()),
+                _ => {}
+            }
+        }
+        networks
+    }
+
+    /// Limits of its container: `told 64` bytes of memory was done by hand.
+    pub(crate) fn limits_seen(&self) -> Option<Limits> {
+        let bytes = self.words.iter().find_map(|word| word.strip_prefix("told ")?.parse().ok());
+        Some(Limits { memory_bytes: bytes, ..Limits::default() })
+    }
+
+    /// The restart policy of its container: `told to restart` was done by hand.
+    pub(crate) fn restart_seen(&self, settings: &Service) -> Restart {
+        if self.says("told to restart") { Restart::Always } else { settings.restart }
+    }
+
     /// Adds it to a shape.
     pub(crate) fn add_to(&self, shape: &mut Shape) {
         let mut service = Service { image: self.image.clone(), ..Service::default() };
@@ -100,7 +144,7 @@ impl Spec {
     fn understand(&self, verb: &str, rest: &str, service: &mut Service, shape: &mut Shape) {
         match verb {
             "stopped" | "crashed" | "ended" | "dead" | "paused" | "created" | "restarting" | "foreign"
-            | "sealed" | "elsewhere" | "unanswered" | "kept" => {}
+            | "sealed" | "elsewhere" | "unanswered" | "kept" | "composed" | "off" | "beside" | "told" => {}
             "scaled" => service.scale = Some(rest.parse().expect("how many is a number")),
             "nameless" => {
                 let source = MountSource::Anonymous;

@@ -3,6 +3,7 @@
 //! ```text
 //! earlier: web=app:6                    a good release before the running one; `tried:` one that never was good
 //! running: db=pg:1(postgres) web=app:7  the current release, and how its containers stand
+//! composed: web=app:7                   no release, and containers that `docker compose` made
 //! shape:   db=pg:1(postgres) web=app:8  what should be; left out: what runs
 //! store:   session=2                    newest secret versions; `ran with:` those of the running release
 //! also:    blog-old-1 of old            a container beside; `volume blog_x` a volume, `port 80 of nginx` a listener
@@ -14,8 +15,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use diag::Stop;
 use plan::{
-    Container, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, Plan, Policy,
-    ReleaseSeen, SecretSeen, SetContents, SetSeen, VolumeSeen,
+    ComposeHashes, Container, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase,
+    Plan, Policy, ReleaseSeen, SecretSeen, SetContents, SetSeen, VolumeSeen,
     desired::{self, Versions},
     set::{MANIFEST_SCHEMA, Manifest, SetId},
 };
@@ -50,14 +51,21 @@ impl World {
         let store = versions(one("store").unwrap_or_default());
         let ran_with = one("ran with").map_or_else(|| store.clone(), versions);
         let settings: Vec<&str> = one("stack").map(|line| line.split(", ").collect()).unwrap_or_default();
+        let should = one("shape").or(one("running")).or(one("composed")).unwrap_or_default();
         let mut world = World {
-            shape: shape(one("shape").or(one("running")).unwrap_or_default(), &settings),
+            shape: shape(should, &settings),
             facts: facts(&store, &settings),
             policy: Policy { fetched: settings.contains(&"images fetched"), ..policy(one("typed")) },
             verb: one("verb").unwrap_or("deploy").to_owned(),
         };
+        world.facts.compose = compose_hashes(should);
         for (key, rest) in &lines {
             match *key {
+                "composed" => {
+                    world.run(rest, &settings, &ran_with);
+                    world.facts.releases.pop();
+                    (world.facts.current, world.facts.good) = (None, None);
+                }
                 "earlier" | "tried" => world.release(rest, &settings, &ran_with, *key == "earlier"),
                 "running" => world.run(rest, &settings, &ran_with),
                 "also" => world.also(rest),
@@ -100,6 +108,7 @@ impl World {
             written_at: self.policy.now,
             shape,
             secrets,
+            compose: compose_hashes(words),
             was_good,
         });
     }
@@ -138,6 +147,7 @@ impl World {
         self.facts.images.insert(image.clone(), image_seen(&format!("id of {image}")));
         let state_dir = if spec.says("elsewhere") { "/srv/elsewhere" } else { STATE };
         let foreign = spec.says("foreign");
+        let composed = spec.says("composed");
         self.facts.containers.push(ContainerSeen {
             name: made.name.clone(),
             id: made.name.clone(),
@@ -145,10 +155,13 @@ impl World {
             number: Some(made.number),
             image_id: format!("id of {image}"),
             phase: spec.phase(),
-            identity: if foreign { String::new() } else { made.identity.clone() },
-            release: (!foreign).then_some(release.number),
-            state_dir: (!foreign).then(|| state_dir.to_owned()),
-            networks: made.networks.keys().cloned().collect(),
+            identity: if foreign || composed { String::new() } else { made.identity.clone() },
+            compose_hash: if composed { spec.compose_hash() } else { String::new() },
+            restart: Some(spec.restart_seen(&made.settings)),
+            limits: spec.limits_seen(),
+            release: (!foreign && !composed).then_some(release.number),
+            state_dir: (!foreign && !composed).then(|| state_dir.to_owned()),
+            networks: spec.networks_seen(made.networks.keys().cloned().collect()),
             anonymous: spec.anonymous(),
             addresses: Vec::new(),
             ports: Vec::new(),
@@ -202,6 +215,9 @@ impl World {
                 image_id: "id of it".to_owned(),
                 phase: Phase::Exited { code: 1 },
                 identity: "another".to_owned(),
+                compose_hash: String::new(),
+                restart: None,
+                limits: None,
                 release: Some(1),
                 state_dir: Some(STATE.to_owned()),
                 networks: Vec::new(),
@@ -235,6 +251,12 @@ impl World {
         let secrets = self.shape.secrets.keys().map(|name| (name.clone(), 1)).collect();
         SetContents { manifest, shape: self.shape.clone(), secrets }
     }
+}
+
+/// What Compose would label: a service's own words stand for all that it looks at.
+fn compose_hashes(words: &str) -> ComposeHashes {
+    let hash = |spec: &Spec| (spec.name.clone(), spec.compose_hash());
+    ComposeHashes { services: Spec::read(words).iter().map(hash).collect(), ..ComposeHashes::default() }
 }
 
 fn image_seen(id: &str) -> ImageSeen {
@@ -337,5 +359,6 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
         secrets: store.iter().map(seen).collect(),
         key_stores: BTreeMap::new(),
         sets: (1..=sets).rev().map(set).collect(),
+        compose: ComposeHashes::default(),
     }
 }

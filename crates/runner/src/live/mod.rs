@@ -13,12 +13,12 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use host::Engine;
-use plan::{Action, Effect, Output, Step};
+use host::{Engine, Scope};
+use plan::{Action, Container, Effect, Output, Step};
 use secrets::{Identities, Keyring, Secret, Store};
 use stack::{Materials, SecretName, Shape};
 
-use crate::{Clock, Release, SoFar, StackDir, StepError, World, contents::ReleaseContents};
+use crate::{Clock, Release, SoFar, StackDir, StepError, World, composed, contents::ReleaseContents};
 
 /// Everything a step may touch on one host, for one run.
 pub struct LiveWorld {
@@ -35,6 +35,8 @@ pub struct LiveWorld {
     pub materials: Materials,
     /// The shape acted on, where one is known before the run.
     pub shape: Option<Shape>,
+    /// The canonical tree of that shape, where it is what the files say.
+    pub compose: Option<serde_json::Value>,
     /// Sets: where they are, and who can open them.
     pub sets: SetAccess,
     /// What only people have.
@@ -89,7 +91,9 @@ impl World for LiveWorld {
                 let asked = hooks::Asked { service, container, release, moment, hook, deadline };
                 self.discreetly(self.hook(asked).await)
             }
-            Action::WriteRelease { number, shape, secrets } => self.write_release(*number, shape, secrets),
+            Action::WriteRelease { number, shape, secrets, compose } => {
+                self.write_release(*number, shape, secrets, compose)
+            }
             Action::PointCurrent { number } => self.point("current", *number),
             Action::PointGood { number } => self.point("good", *number),
             Action::GenerateSecret { name, kind, from } => self.generate(name, kind, from.as_deref()),
@@ -132,7 +136,28 @@ impl LiveWorld {
         let store = self.store();
         let contents =
             ReleaseContents { dir: &self.place, store: &store, materials: &materials, versions: &versions };
+        let labelled = match effect {
+            Effect::Create { container } => self.labelled_anew(container).await?,
+            _ => None,
+        };
+        let effect = labelled.as_ref().unwrap_or(effect);
         self.engine.apply(effect, &contents).await.map_err(|err| StepError::chain(&err))
+    }
+
+    /// The same creation with another hash of Compose's, where that is made of the id of a container that may have been
+    /// replaced since it was planned.
+    async fn labelled_anew(&self, container: &Container) -> Result<Option<Effect>, StepError> {
+        let (Some(tree), Some(shape)) = (&self.compose, &self.shape) else { return Ok(None) };
+        if !composed::is_made_of_others(tree, &container.service) {
+            return Ok(None);
+        }
+        let scope = Scope { project: self.project(), ..Scope::default() };
+        let observed = self.engine.observe(&scope).await.map_err(|err| StepError::chain(&err))?;
+        let hash = composed::hashes(tree, shape, &observed.containers).services.remove(&container.service);
+        let Some(hash) = hash else { return Ok(None) };
+        let mut container = container.clone();
+        container.labels.insert("com.docker.compose.config-hash".to_owned(), hash);
+        Ok(Some(Effect::Create { container: Box::new(container) }))
     }
 
     /// What a release's references stand for: its own where it is on disk, else what was just read.
@@ -180,8 +205,10 @@ impl LiveWorld {
         number: u64,
         shape: &Shape,
         versions: &plan::desired::Versions,
+        compose: &plan::ComposeHashes,
     ) -> Result<Output, StepError> {
-        let release = Release::new(number, shape.clone(), versions.clone(), self.clock.now());
+        let mut release = Release::new(number, shape.clone(), versions.clone(), self.clock.now());
+        release.compose = compose.clone();
         release
             .write(&self.place, &self.materials, &self.keyring)
             .map(|()| Output::None)

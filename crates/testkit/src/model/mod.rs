@@ -333,6 +333,17 @@ impl ModelHost {
         self.state.looks()
     }
 
+    /// Lets everything that runs be of `docker compose`: no label of ours, and no release.
+    pub fn give_to_compose(&mut self) {
+        for spec in self.state.containers.values_mut().filter_map(|made| made.spec.as_mut()) {
+            spec.identity.clear();
+            spec.labels.retain(|key, _| !key.starts_with("seaworthy."));
+        }
+        let place = self.state.place();
+        place.releases.clear();
+        (place.current, place.good) = (None, None);
+    }
+
     /// Loses the state directory.
     pub fn lose_state_directory(&mut self) {
         self.state.places = [(self.state.home.clone(), Place::default())].into();

@@ -178,7 +178,7 @@ impl State {
     fn keep(&mut self, action: &Action) -> Result<Output, String> {
         let now = self.now;
         match action {
-            Action::WriteRelease { number, shape, secrets } => {
+            Action::WriteRelease { number, shape, secrets, compose } => {
                 let place = self.place();
                 let same = |kept: &ReleaseSeen| kept.shape == *shape && kept.secrets == *secrets;
                 match place.releases.get(number) {
@@ -191,6 +191,7 @@ impl State {
                     written_at: now,
                     shape: shape.clone(),
                     secrets: secrets.clone(),
+                    compose: compose.clone(),
                     was_good: false,
                 };
                 place.releases.insert(*number, written);
