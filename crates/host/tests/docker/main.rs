@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has said what went wrong")]
 
+mod compose;
 mod files;
 mod life;
 mod side;
