@@ -128,6 +128,9 @@ pub struct ImageSeen {
     pub id: String,
     /// Repository digest, when it was pulled.
     pub digest: Option<String>,
+    /// When it was last given this name: pulled, built or loaded.
+    #[serde(default)]
+    pub named_at: Option<jiff::Timestamp>,
 }
 
 /// A release on disk.

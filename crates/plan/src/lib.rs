@@ -8,6 +8,7 @@ pub mod desired;
 mod destroy;
 mod drill;
 mod facts;
+mod images;
 mod journal;
 mod lint;
 pub mod needs;

@@ -16,11 +16,12 @@
 
 use std::collections::BTreeSet;
 
-use stack::{EngineKind, MountSource, Probe, ProbeRole, PullPolicy, ServiceName, Shape};
+use stack::{EngineKind, MountSource, Probe, ProbeRole, ServiceName, Shape};
 
 use crate::{
     Action, Container, Effect, Facts, KeyStep, Phase,
     desired::{self, Versions},
+    images,
     steps::Steps,
 };
 
@@ -65,11 +66,16 @@ impl Placing<'_> {
         let mut seen = BTreeSet::new();
         for name in services {
             let service = &self.shape.services[name];
-            let always = service.pull_policy == PullPolicy::Always;
-            let there = self.facts.images.contains_key(&service.image) && !always;
-            if !service.image.is_empty() && !there && seen.insert(service.image.clone()) {
-                let effect = Effect::EnsureImage { image: service.image.clone(), always };
-                steps.engine("pull", &service.image, effect, &needed_by(name));
+            if let Some((kind, effect)) =
+                images::effect(service, self.facts).filter(|_| seen.insert(&service.image))
+            {
+                steps.engine(kind, &service.image, effect, &needed_by(name));
+            }
+            for image in images::mounted(service).filter(|image| !self.facts.images.contains_key(*image)) {
+                if seen.insert(image) {
+                    let effect = Effect::EnsureImage { image: image.clone(), platform: None, always: false };
+                    steps.engine("pull", image, effect, &needed_by(name));
+                }
             }
         }
     }

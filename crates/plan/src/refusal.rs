@@ -89,7 +89,9 @@ fn nothing_to_run<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item 
                 ))
             });
         }
-        let never = service.pull_policy == PullPolicy::Never && !facts.images.contains_key(&service.image);
+        let never = service.pull_policy == PullPolicy::Never
+            && service.build.is_none()
+            && !facts.images.contains_key(&service.image);
         let message =
             format!("`{name}` needs image `{}`, which is not here and is never pulled", service.image);
         never.then(|| {

@@ -6,7 +6,7 @@ use backup::{Target, TargetError};
 use host::{Engine, EngineError, Scope};
 use plan::{Facts, KeyStoreSeen, Phase, ReleaseSeen, SecretSeen};
 use secrets::{Keyring, Store, StoreError};
-use stack::{ServiceName, Shape};
+use stack::{MountSource, ServiceName, Shape};
 
 use crate::{Clock, Release, ReleaseError, RunError, RunStore, StackDir, live::key_store};
 
@@ -96,7 +96,13 @@ fn scope_of(shape: &Shape) -> Scope {
         project: shape.stack.to_string(),
         images: services
             .clone()
-            .map(|service| service.image.clone())
+            .flat_map(|service| {
+                let mounted = service.mounts.iter().filter_map(|mount| match &mount.source {
+                    MountSource::Image { image, .. } => Some(image.clone()),
+                    _ => None,
+                });
+                std::iter::once(service.image.clone()).chain(mounted)
+            })
             .filter(|image| !image.is_empty())
             .collect(),
         networks: shape.networks.keys().map(|key| shape.network_name(key)).collect(),

@@ -227,7 +227,7 @@ fn touched(plan: &Plan) -> Vec<String> {
     };
     let names = |effect: &Effect| -> Vec<String> {
         match effect {
-            Effect::EnsureImage { .. } => Vec::new(),
+            Effect::EnsureImage { .. } | Effect::BuildImage { .. } => Vec::new(),
             Effect::EnsureNetwork { network } if !network.internal => {
                 vec![format!("{} with a way out", network.name)]
             }

@@ -129,7 +129,9 @@ impl World {
     fn stand(&mut self, spec: &Spec, release: &ReleaseSeen) {
         let made = desired::container(&release.shape, &spec.name, &release.secrets, release.number, STATE);
         let image = &made.settings.image;
-        self.facts.images.insert(image.clone(), ImageSeen { id: format!("id of {image}"), digest: None });
+        self.facts
+            .images
+            .insert(image.clone(), ImageSeen { id: format!("id of {image}"), digest: None, named_at: None });
         let state_dir = if spec.says("elsewhere") { "/srv/elsewhere" } else { STATE };
         let foreign = spec.says("foreign");
         self.facts.containers.push(ContainerSeen {
@@ -169,11 +171,11 @@ impl World {
                 self.facts.volumes.insert((*name).to_owned(), VolumeSeen { project: "blog".to_owned() });
             }
             ["image", name] => {
-                let seen = ImageSeen { id: format!("id of {name}"), digest: None };
+                let seen = ImageSeen { id: format!("id of {name}"), digest: None, named_at: None };
                 self.facts.images.insert((*name).to_owned(), seen);
             }
             ["image", name, "is", "another"] => {
-                let seen = ImageSeen { id: format!("another id of {name}"), digest: None };
+                let seen = ImageSeen { id: format!("another id of {name}"), digest: None, named_at: None };
                 self.facts.images.insert((*name).to_owned(), seen);
             }
             [name, "of", service] => self.facts.containers.push(ContainerSeen {

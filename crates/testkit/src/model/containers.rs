@@ -14,7 +14,8 @@ const PROJECT: &str = "com.docker.compose.project";
 impl State {
     pub(crate) fn effect(&mut self, effect: &Effect) -> Result<Output, String> {
         match effect {
-            Effect::EnsureImage { image, always } => self.ensure_image(image, *always),
+            Effect::EnsureImage { image, always, .. } => self.ensure_image(image, *always),
+            Effect::BuildImage { image, .. } => Ok(self.build_image(image)),
             Effect::EnsureNetwork { network } => self.ensure_network(network),
             Effect::EnsureVolume { volume } => self.ensure_volume(volume),
             Effect::Create { container } => self.create(container),
@@ -79,6 +80,11 @@ impl State {
         }
         self.images.insert(image.to_owned());
         Ok(if there { Output::Unchanged } else { Output::Image { id: format!("id of {image}") } })
+    }
+
+    fn build_image(&mut self, image: &str) -> Output {
+        let new = self.images.insert(image.to_owned());
+        if new { Output::Image { id: format!("id of {image}") } } else { Output::Unchanged }
     }
 
     fn ensure_network(&mut self, spec: &NetworkSpec) -> Result<Output, String> {

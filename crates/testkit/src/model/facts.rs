@@ -68,7 +68,9 @@ impl State {
             images: self
                 .images
                 .iter()
-                .map(|image| (image.clone(), ImageSeen { id: format!("id of {image}"), digest: None }))
+                .map(|image| {
+                    (image.clone(), ImageSeen { id: format!("id of {image}"), digest: None, named_at: None })
+                })
                 .collect(),
             key_stores: self.key_stores_of(project),
             sets: self.sets_seen(),
