@@ -205,14 +205,17 @@ pub enum Effect {
     EnsureImage {
         /// Reference as written.
         image: String,
+        /// Of which platform; nothing: the engine's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        platform: Option<String>,
         /// Pull even when it is there.
         always: bool,
     },
-    /// Build the image from the user's files and give it this name.
+    /// Build the image, from files of this machine or from where the engine fetches them.
     BuildImage {
-        /// Its name.
+        /// The name it is given.
         image: String,
-        /// How it is built.
+        /// How.
         build: Box<stack::Build>,
     },
     /// Make sure the network is there.

@@ -184,9 +184,9 @@ pub struct ImageSeen {
     /// Paths at which a container of it has a volume, named or not.
     #[serde(default)]
     pub volumes: Vec<String>,
-    /// When it was pulled or built last, where the engine knows.
+    /// When it was last given this name: pulled, built or loaded.
     #[serde(default)]
-    pub fetched_at: Option<jiff::Timestamp>,
+    pub named_at: Option<jiff::Timestamp>,
 }
 
 /// A release on disk.

@@ -28,7 +28,7 @@ impl Placing<'_> {
             }
             for image in mounted(service).filter(|image| !self.facts.images.contains_key(*image)) {
                 if fetched.insert(image.clone()) {
-                    let effect = Effect::EnsureImage { image: image.clone(), always: false };
+                    let effect = Effect::EnsureImage { image: image.clone(), platform: None, always: false };
                     steps.engine("pull", image, effect, &needed_by(name));
                 }
             }
@@ -55,10 +55,13 @@ impl Placing<'_> {
             Some(_) if self.policy.fetched => return None,
             Some(seen) => vec![self.why_anew(name, service, seen)?],
         };
-        let image = service.image.clone();
-        let effect = match &service.build {
-            Some(build) => Effect::BuildImage { image, build: Box::new(build.clone()) },
-            None => Effect::EnsureImage { image, always: seen.is_some() },
+        let (image, platform) = (service.image.clone(), service.platform.clone());
+        let effect = match service.build.clone() {
+            Some(mut build) => {
+                build.platform = build.platform.or(platform);
+                Effect::BuildImage { image, build: Box::new(build) }
+            }
+            None => Effect::EnsureImage { image, platform, always: seen.is_some() },
         };
         Some((effect, because))
     }
@@ -71,9 +74,13 @@ impl Placing<'_> {
                 Some(format!("`pull_policy` of {name} is `build`"))
             }
             PullPolicy::Every(age) => {
-                let fetched_at = seen.fetched_at?;
-                let old = fetched_at.checked_add(age).is_ok_and(|due| due < self.policy.now);
-                old.then(|| format!("it was fetched at {fetched_at}, and {name} says how often that is done"))
+                let Some(named_at) = seen.named_at else {
+                    return Some(format!(
+                        "nobody knows when it was fetched, and {name} says how often that is done"
+                    ));
+                };
+                let old = named_at.checked_add(age).is_ok_and(|due| due < self.policy.now);
+                old.then(|| format!("it was fetched at {named_at}, and {name} says how often that is done"))
             }
             PullPolicy::Missing | PullPolicy::Never | PullPolicy::Build => None,
         }

@@ -90,8 +90,9 @@ fn nothing_to_run<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item 
                 ))
             });
         }
-        let absent = !facts.images.contains_key(&service.image) && service.build.is_none();
-        let never = service.pull_policy == PullPolicy::Never && absent;
+        let never = service.pull_policy == PullPolicy::Never
+            && service.build.is_none()
+            && !facts.images.contains_key(&service.image);
         let message =
             format!("`{name}` needs image `{}`, which is not here and is never pulled", service.image);
         never.then(|| {

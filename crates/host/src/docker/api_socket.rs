@@ -1,6 +1,7 @@
 //! `use_api_socket`: the engine's own socket inside, and a place where its client's credentials are.
 
-use stack::Service;
+use plan::Delivered;
+use stack::{ContentId, FileSource, Service};
 
 /// Where the engine listens, outside and inside.
 const SOCKET: &str = "/var/run/docker.sock";
@@ -20,4 +21,16 @@ pub(super) fn bind(settings: &Service) -> Option<String> {
 pub(super) fn variable(settings: &Service) -> Option<String> {
     let said = settings.environment.contains_key(VARIABLE);
     (settings.use_api_socket && !said).then(|| format!("{VARIABLE}={SETTINGS}"))
+}
+
+/// The client's settings with the credentials that it has here, as a file: no release keeps them.
+pub(super) fn settings(settings: &Service) -> Option<Delivered> {
+    settings.use_api_socket.then(|| Delivered {
+        target: format!("{SETTINGS}/config.json"),
+        source: FileSource::Content { content: ContentId(String::new()), label: "credentials".to_owned() },
+        version: None,
+        uid: 0,
+        gid: 0,
+        mode: 0o444,
+    })
 }

@@ -35,7 +35,7 @@ impl<'a> Resolver<'a> {
         Self { contents, doing, api, filled: Vec::new() }
     }
 
-    fn text(&mut self, text: &Text) -> Result<String, EngineError> {
+    pub(super) fn text(&mut self, text: &Text) -> Result<String, EngineError> {
         if let Some(literal) = text.as_literal() {
             return Ok(literal);
         }

@@ -16,11 +16,11 @@ use plan::{
 };
 
 use super::{
-    Docker,
+    Docker, api_socket,
     container::{Request, Resolver, request},
-    endpoints,
+    credentials, endpoints,
     fail::{fail, status},
-    files,
+    files::{self, Read},
     lifecycle::phase_of,
     owner::{IDENTITY, labels_of, project_of},
 };
@@ -55,7 +55,8 @@ impl Docker {
         let mut resolver = Resolver::new(contents, &doing, self.api());
         refuse_untold(&needs::of_service(&spec.settings, resolver.api), &doing)?;
         let mut request = request(spec, &mut resolver)?;
-        let archives = files::archives(spec, contents, &doing)?;
+        let socket = self.settings_of_the_client(spec, &doing).await?;
+        let archives = files::archives(spec, contents, socket, &doing)?;
         if matches!(there, There::Leftover) {
             self.remove(&spec.name).await?;
         }
@@ -70,6 +71,14 @@ impl Docker {
         self.join_networks(spec, resolver.api).await?;
         self.deliver(&spec.name, archives).await?;
         Ok(if matches!(there, There::Made) { Output::Unchanged } else { Output::None })
+    }
+
+    /// The settings of a Docker client, for a container that is given the engine's socket.
+    async fn settings_of_the_client(&self, spec: &Container, doing: &str) -> Result<Vec<Read>, EngineError> {
+        let Some(file) = api_socket::settings(&spec.settings) else { return Ok(Vec::new()) };
+        let all = self.registries.all().await;
+        let all = all.map_err(|error| EngineError::new(Trouble::Denied, doing).because(error))?;
+        Ok(vec![(file, credentials::settings_file(&all))])
     }
 
     async fn create_container(&self, spec: &Container, request: Request) -> Result<(), Error> {

@@ -12,6 +12,7 @@ use super::{
     Docker,
     create::refuse_untold,
     fail::{fail, found, status},
+    image::Wanted,
     network,
     observe::attached,
     owner::{PROJECT, project_of, refuse_unowned},
@@ -25,11 +26,11 @@ impl Docker {
         contents: &dyn Contents,
     ) -> Result<Output, EngineError> {
         match effect {
-            Effect::EnsureImage { image, always } => self.ensure_image(image, *always).await,
-            Effect::BuildImage { image, .. } => {
-                let doing = format!("build image `{image}`");
-                Err(EngineError::new(Trouble::Unsupported, doing).hint("docker compose build"))
+            Effect::EnsureImage { image, platform, always } => {
+                let platform = platform.as_deref();
+                self.ensure_image(Wanted { image, platform, always: *always }).await
             }
+            Effect::BuildImage { image, build } => self.build_image(image, build, contents).await,
             Effect::EnsureNetwork { network } => self.ensure_network(network).await,
             Effect::EnsureVolume { volume } => self.ensure_volume(volume).await,
             Effect::Create { container } => self.create(container, contents).await,

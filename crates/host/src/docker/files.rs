@@ -15,7 +15,7 @@ use bytes::Bytes;
 use plan::{Container, Delivered, ResolvedMount};
 use secrets::Secret;
 
-use super::{Docker, fail::fail};
+use super::{Docker, api_socket, fail::fail};
 use crate::{Contents, EngineError, Trouble};
 
 /// An archive for each directory that is unpacked into: `/`, or one with a private volume.
@@ -23,27 +23,36 @@ pub(super) type Archives = BTreeMap<String, Secret<Vec<u8>>>;
 
 /// Directories that need a private volume to take this container's files.
 pub(super) fn private_directories(spec: &Container) -> BTreeSet<String> {
-    let places = spec.files.iter().filter_map(|file| place(spec, file).ok());
+    let settings = api_socket::settings(&spec.settings);
+    let places = spec.files.iter().chain(&settings).filter_map(|file| place(spec, file).ok());
     places.filter(|place| place.private).map(|place| place.directory).collect()
 }
 
-/// Reads all files, before anything is made.
+/// A file, and what is in it.
+pub(super) type Read = (Delivered, Secret<Vec<u8>>);
+
+/// Reads all files, before anything is made; `more` are files that were read already.
 pub(super) fn archives(
     spec: &Container,
     contents: &dyn Contents,
+    more: Vec<Read>,
     doing: &str,
 ) -> Result<Archives, EngineError> {
-    let mut by_directory: BTreeMap<String, Vec<&Delivered>> = BTreeMap::new();
-    for file in &spec.files {
+    let unread = |error: crate::ContentsError| EngineError::new(Trouble::NotFound, doing).because(error);
+    let read = spec.files.iter().map(|file| Ok((file.clone(), contents.file(file).map_err(unread)?)));
+    let read: Vec<Read> = read.collect::<Result<_, EngineError>>()?;
+    let mut by_directory: BTreeMap<String, Vec<Read>> = BTreeMap::new();
+    for (file, bytes) in read.into_iter().chain(more) {
+        let file = &file;
         let place = place(spec, file).map_err(|because| {
             EngineError::new(Trouble::Unsupported, doing)
                 .because(format!("file `{}` cannot be delivered: {because}", file.target))
                 .hint("give it a `target:` in a directory of its own")
         })?;
-        by_directory.entry(place.directory).or_default().push(file);
+        by_directory.entry(place.directory).or_default().push((file.clone(), bytes));
     }
     let archived = by_directory.into_iter().map(|(directory, files)| {
-        let archive = archive(&directory, &files, contents, doing)?;
+        let archive = archive(&directory, &files, doing)?;
         Ok((directory, archive))
     });
     archived.collect()
@@ -102,21 +111,11 @@ fn place(spec: &Container, file: &Delivered) -> Result<Place, &'static str> {
 
 /// A tar of the files, with paths relative to `directory`. It has no entries for directories: the engine makes those
 /// that are missing, and those that are there keep their owner and mode.
-fn archive(
-    directory: &str,
-    files: &[&Delivered],
-    contents: &dyn Contents,
-    doing: &str,
-) -> Result<Secret<Vec<u8>>, EngineError> {
-    let unread = |error: crate::ContentsError| EngineError::new(Trouble::NotFound, doing).because(error);
-    let read: Vec<(&Delivered, Secret<Vec<u8>>)> = files
-        .iter()
-        .map(|file| Ok((*file, contents.file(file).map_err(unread)?)))
-        .collect::<Result<_, EngineError>>()?;
+fn archive(directory: &str, read: &[Read], doing: &str) -> Result<Secret<Vec<u8>>, EngineError> {
     // Reserved in full (headers, padding, long names, end), so that no copy is left behind by growing.
     let size: usize = read.iter().map(|(file, bytes)| bytes.expose().len() + file.target.len() + 4096).sum();
     let mut tar = tar::Builder::new(Vec::with_capacity(size + 4096));
-    for (file, bytes) in &read {
+    for (file, bytes) in read {
         let path = Path::new(&file.target).strip_prefix(directory).unwrap_or(Path::new(&file.target));
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.expose().len() as u64);

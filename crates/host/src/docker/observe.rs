@@ -279,10 +279,12 @@ pub(super) fn attached(network: &NetworkInspect) -> Vec<String> {
 
 fn image_seen(image: ImageInspect) -> ImageSeen {
     let digest = image.repo_digests.unwrap_or_default().into_iter().next();
+    // An engine that does not know says the year 1.
+    let named_at = image.metadata.and_then(|metadata| metadata.last_tag_time?.parse().ok());
     ImageSeen {
+        named_at,
         id: image.id.unwrap_or_default(),
         digest: digest.and_then(|digest| digest.split_once('@').map(|(_, digest)| digest.to_owned())),
         volumes: image.config.and_then(|config| config.volumes).unwrap_or_default(),
-        fetched_at: image.metadata.and_then(|said| said.last_tag_time).and_then(|at| at.parse().ok()),
     }
 }

@@ -24,7 +24,7 @@ pub(crate) struct Row {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_compose_makes_of_each_key_is_what_we_make_of_it() {
     let Some(stack) = Stack::new("equal").await else { return };
-    if !answers(&mut Command::new("docker").args(["compose", "version"])) {
+    if !answers(Command::new("docker").args(["compose", "version"])) {
         println!("skipped: no `docker compose`");
         return;
     }

@@ -6,6 +6,7 @@
 
 mod compose;
 mod files;
+mod images;
 mod life;
 mod side;
 mod streams;

@@ -199,8 +199,8 @@ impl World {
                 self.facts.images.insert((*name).to_owned(), seen);
             }
             ["image", name, "fetched", at] => {
-                let fetched_at = Some(at.parse().expect("a time is written like now"));
-                let seen = ImageSeen { fetched_at, ..image_seen(&format!("id of {name}")) };
+                let named_at = Some(at.parse().expect("a time is written like now"));
+                let seen = ImageSeen { named_at, ..image_seen(&format!("id of {name}")) };
                 self.facts.images.insert((*name).to_owned(), seen);
             }
             ["image", name, "is", "another"] => {

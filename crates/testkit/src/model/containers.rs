@@ -14,7 +14,7 @@ const PROJECT: &str = "com.docker.compose.project";
 impl State {
     pub(crate) fn effect(&mut self, effect: &Effect) -> Result<Output, String> {
         match effect {
-            Effect::EnsureImage { image, always } => self.ensure_image(image, *always),
+            Effect::EnsureImage { image, always, .. } => self.ensure_image(image, *always),
             Effect::BuildImage { image, .. } => Ok(self.build_image(image)),
             Effect::EnsureNetwork { network } => self.ensure_network(network),
             Effect::EnsureVolume { volume } => self.ensure_volume(volume),
