@@ -302,7 +302,11 @@ impl State {
     pub(crate) fn looks(&self) -> String {
         let mut lines = Vec::new();
         for (name, made) in &self.containers {
-            let identity = made.spec.as_ref().map_or("", |spec| &spec.identity);
+            // What Compose made from the same is the same.
+            let identity = made.spec.as_ref().map_or("", |spec| match spec.identity.as_str() {
+                "" => spec.labels.get("com.docker.compose.config-hash").map_or("", String::as_str),
+                identity => identity,
+            });
             let run = match self.phase(made) {
                 plan::Phase::Running { .. } => "running".to_owned(),
                 other => format!("{other:?}").to_lowercase(),
