@@ -110,7 +110,7 @@ impl Operations {
             return Err(Stop { exit: Exit::Usage, diagnostics: loaded.diagnostics });
         };
         let keyring = open_keyring(&state)?;
-        let (materials, compose) = (loaded.materials, Some(loaded.canonical));
+        let (materials, compose) = (loaded.materials, loaded.compose.map(|tree| tree.0));
         Ok(Self { engine, state, keyring, clock, shape, materials, compose })
     }
 
