@@ -32,6 +32,9 @@ pub struct Facts {
     pub key_stores: BTreeMap<ServiceName, KeyStoreSeen>,
     /// Sets on the targets, newest first.
     pub sets: Vec<SetSeen>,
+    /// What people have attested, newest first.
+    #[serde(default)]
+    pub attested: Vec<Attested>,
     /// What Compose would label with what the shape says.
     #[serde(default)]
     pub compose: ComposeHashes,
@@ -48,6 +51,19 @@ pub struct ComposeHashes {
     pub networks: BTreeMap<NetworkKey, String>,
     /// Of volumes.
     pub volumes: BTreeMap<VolumeKey, String>,
+}
+
+/// A person said that a control was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attested {
+    /// The control.
+    pub control: String,
+    /// What they had been asked to do.
+    pub instruction: String,
+    /// Who.
+    pub who: String,
+    /// When.
+    pub at: jiff::Timestamp,
 }
 
 /// The machine and its engine.

@@ -4,11 +4,13 @@ mod action;
 mod adoption;
 mod backup;
 mod bootstrap;
+mod control;
 mod deploy;
 pub mod desired;
 mod destroy;
 mod drift;
 mod drill;
+mod evidence;
 mod facts;
 mod images;
 mod journal;
@@ -17,6 +19,7 @@ pub mod needs;
 mod place;
 mod plan;
 mod policy;
+pub mod proof;
 mod references;
 mod refusal;
 mod restore;
@@ -35,8 +38,9 @@ pub use bootstrap::bootstrap;
 pub use deploy::deploy;
 pub use destroy::destroy;
 pub use drill::{drill, drill_shape};
+pub use evidence::evidence;
 pub use facts::{
-    AnonymousSeen, ComposeHashes, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, Limits,
+    AnonymousSeen, Attested, ComposeHashes, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, Limits,
     NetworkSeen, Phase, ReleaseSeen, SecretSeen, SetSeen, VolumeSeen,
 };
 pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress};

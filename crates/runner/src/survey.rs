@@ -75,6 +75,10 @@ pub async fn survey(
             sets.extend(target.list()?.sets);
         }
     }
+    let attested = match shape.controls.is_empty() {
+        true => Vec::new(),
+        false => RunStore::new(dir.runs()).attested()?,
+    };
     sets.sort_by_key(|seen| std::cmp::Reverse(seen.sequence));
     sets.dedup_by(|one, other| one.id == other.id);
     let compose = compose.map(|tree| composed::hashes(tree, shape, &observed.containers));
@@ -92,6 +96,7 @@ pub async fn survey(
         secrets,
         key_stores,
         sets,
+        attested,
     })
 }
 

@@ -3,10 +3,12 @@
 mod adoption;
 mod backup;
 mod bootstrap;
+mod control;
 mod dependencies;
 mod deploy;
 mod destroy;
 mod determinism;
+mod evidence;
 mod hooks;
 mod images;
 mod journal;

@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use plan::{AnonymousSeen, Limits, Phase};
 use stack::{
-    Attachment, Build, Condition, ContentId, Dependency, FileMount, FileSource, Hook, Ipam, IpamPool, Mount,
-    MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, Restart, SecretKind,
-    SecretName, SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey,
-    VolumesFrom,
+    Attachment, Build, Condition, ContentId, Dependency, FileMount, FileSource, Healthcheck, Hook, Ipam,
+    IpamPool, Mount, MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, Restart,
+    SecretKind, SecretName, SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit,
+    VolumeKey, VolumesFrom,
 };
 
 /// A service, and how its container stands.
@@ -193,6 +193,8 @@ impl Spec {
                 }
             }
             "probe" => service.probes.push(probe()),
+            "checked" => service.healthcheck = Some(health_check("CMD")),
+            "unchecked" => service.healthcheck = Some(health_check("NONE")),
             "volume" | "external" | "file" | "bind" => self.mount(verb, rest, service, shape),
             "secret" => give(service, shape, rest, SecretKind::Password { length: 24 }),
             "given" => give(service, shape, rest, SecretKind::Given),
@@ -298,6 +300,17 @@ fn held_text(variable: &str, value: &str) -> Text {
 
 fn spec(kind: SecretKind) -> SecretSpec {
     SecretSpec { kind, from: None, required: true }
+}
+
+fn health_check(first: &str) -> Healthcheck {
+    Healthcheck {
+        test: vec![Text::literal(first)],
+        interval: None,
+        timeout: None,
+        start_period: None,
+        start_interval: None,
+        retries: None,
+    }
 }
 
 fn probe() -> Probe {

@@ -18,9 +18,9 @@ use plan::{
     ComposeHashes, Container, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase,
     Plan, Policy, ReleaseSeen, SecretSeen, SetContents, SetSeen, VolumeSeen,
     desired::{self, Versions},
-    set::{MANIFEST_SCHEMA, Manifest, SetId},
+    set::{Canary, MANIFEST_SCHEMA, Manifest, Object, Role, SetId},
 };
-use stack::{BackupSpec, DrillSpec, EngineKind, SecretName, ServiceName, Shape, StackName};
+use stack::{BackupSpec, DrillSpec, EngineKind, SecretName, ServiceName, Shape, StackName, State, StateKind};
 
 use crate::spec::Spec;
 
@@ -244,9 +244,9 @@ impl World {
             tool: "test".to_owned(),
             recipients: Vec::new(),
             release: Some(1),
-            objects: Vec::new(),
+            objects: self.shape.states.iter().filter_map(object).collect(),
             keys: None,
-            canaries: Vec::new(),
+            canaries: self.shape.key_store().map(|(_, transit)| canary(&transit.key)).into_iter().collect(),
         };
         let secrets = self.shape.secrets.keys().map(|name| (name.clone(), 1)).collect();
         SetContents { manifest, shape: self.shape.clone(), secrets }
@@ -261,6 +261,33 @@ fn compose_hashes(words: &str) -> ComposeHashes {
 
 fn image_seen(id: &str) -> ImageSeen {
     ImageSeen { id: id.to_owned(), ..ImageSeen::default() }
+}
+
+/// What a set holds of a state.
+fn object((service, state): (&ServiceName, &State)) -> Option<Object> {
+    let (role, tables) = match state.kind {
+        StateKind::Postgres { .. } => (Role::Postgres, vec![("events".to_owned(), 7)]),
+        StateKind::Sqlite { .. } => (Role::Sqlite, vec![("notes".to_owned(), 7)]),
+        StateKind::Transit(_) => (Role::KeyStore, Vec::new()),
+        StateKind::Discard { .. } => return None,
+    };
+    Some(Object {
+        name: format!("{service}.zst.age"),
+        role,
+        service: Some(service.clone()),
+        plain_bytes: 9,
+        plain_sha256: "plain".to_owned(),
+        sealed_bytes: 8,
+        sealed_sha256: "sealed".to_owned(),
+        server: None,
+        counts: tables.into_iter().collect(),
+        heartbeat: None,
+        captured_at: now(),
+    })
+}
+
+fn canary(key: &str) -> Canary {
+    Canary { key: key.to_owned(), ciphertext: "vault:v1:c".to_owned(), plain_hmac: "h".to_owned() }
 }
 
 fn now() -> jiff::Timestamp {
@@ -316,6 +343,7 @@ pub(crate) fn shape(words: &str, settings: &[&str]) -> Shape {
         volumes: BTreeMap::new(),
         secrets: BTreeMap::new(),
         states: BTreeMap::new(),
+        controls: BTreeMap::new(),
         drill: DrillSpec { services: drilled.collect() },
         backup,
     };
@@ -360,5 +388,6 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
         key_stores: BTreeMap::new(),
         sets: (1..=sets).rev().map(set).collect(),
         compose: ComposeHashes::default(),
+        attested: Vec::new(),
     }
 }

@@ -40,7 +40,7 @@ impl LiveWorld {
             Ok(Ok((code, said))) => {
                 let mut because = vec![format!("{what} ended with {code}")];
                 because.extend((!said.is_empty()).then_some(said));
-                Err(StepError::Failed(because))
+                Err(StepError::because(because))
             }
             Ok(Err(err)) => Err(StepError::chain(&err)),
             Err(_) => Err(StepError::failed(format!("{what} had not ended after {} s", deadline.as_secs()))),
@@ -49,7 +49,7 @@ impl LiveWorld {
 
     /// The command with everything filled in that it refers to.
     fn request(&self, release: u64, hook: &Hook) -> Result<ExecRequest, StepError> {
-        let (materials, versions) = self.release_contents(release)?;
+        let (materials, versions) = self.release_contents((release > 0).then_some(release))?;
         let store = self.store();
         let contents =
             ReleaseContents { dir: &self.place, store: &store, materials: &materials, versions: &versions };

@@ -69,6 +69,7 @@ impl State {
             key_stores: self.key_stores_of(project),
             sets: self.sets_seen(),
             compose: plan::ComposeHashes::default(),
+            attested: Vec::new(),
             secrets: secrets(&place),
             releases: place.releases.into_values().collect(),
             current: place.current,
