@@ -145,7 +145,8 @@ impl PostgresAccess<'_> {
                 ["sh", "-c", WITH_PASSWORD, "sh"].into_iter().map(String::from).chain(command).collect()
             }
         };
-        let request = ExecRequest { command, user: None, stdin: stdin || self.password.is_some() };
+        let request =
+            ExecRequest { command, stdin: stdin || self.password.is_some(), ..ExecRequest::default() };
         let container = self.container.to_owned();
         let started = engine.exec(self.container, &request).await;
         let mut running = started.map_err(|err| PostgresError::Engine { program, container, err })?;

@@ -113,10 +113,16 @@ pub struct ContentsError {
 /// A command to run in a container.
 #[derive(Debug, Clone, Default)]
 pub struct ExecRequest {
-    /// Program and arguments: never a secret.
+    /// Program and arguments: the engine shows them to whoever may ask it. Never a secret.
     pub command: Vec<String>,
     /// Another user than the container's.
     pub user: Option<String>,
+    /// With all that the host allows. Refused by the process engine, which has nothing more to give.
+    pub privileged: bool,
+    /// Another working directory than the container's.
+    pub working_dir: Option<String>,
+    /// Variables added to the container's; `None` takes one away.
+    pub environment: BTreeMap<String, Option<Secret<String>>>,
     /// Whether anything will be written to its stdin.
     pub stdin: bool,
 }

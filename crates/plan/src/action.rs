@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use stack::{
-    BindOptions, ContentId, FileSource, Ipam, Probe, SecretKind, SecretName, Service, ServiceName, Shape,
-    StackName, State, Transit,
+    BindOptions, ContentId, FileSource, Hook, Ipam, Probe, SecretKind, SecretName, Service, ServiceName,
+    Shape, StackName, State, Transit,
 };
 
-use crate::{proof::Goal, set::SetId};
+use crate::{ComposeHashes, proof::Goal, set::SetId};
 
 /// What one step does. Every action is safe to do twice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +44,22 @@ pub enum Action {
         /// How long to wait.
         deadline: Duration,
     },
+    /// Run a command of the user's inside a service's container, at a moment of its life. Done again where it was
+    /// interrupted.
+    Hook {
+        /// The service.
+        service: ServiceName,
+        /// Its container.
+        container: String,
+        /// The release whose secrets it is given.
+        release: u64,
+        /// When.
+        moment: Moment,
+        /// What is run.
+        hook: Box<Hook>,
+        /// How long it may take.
+        deadline: Duration,
+    },
     /// Write the release directory: shape, held values (sealed), files, secret versions.
     WriteRelease {
         /// Its number.
@@ -52,6 +68,9 @@ pub enum Action {
         shape: Box<Shape>,
         /// Secret versions it uses.
         secrets: BTreeMap<SecretName, u32>,
+        /// What Compose would label with what the shape says.
+        #[serde(default)]
+        compose: ComposeHashes,
     },
     /// Point `current` at a release; `None` removes the name.
     PointCurrent {
@@ -173,6 +192,26 @@ pub enum Action {
     },
 }
 
+/// A moment in the life of a container at which commands of the user's are run inside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Moment {
+    /// It was started, and nobody has asked it anything yet.
+    PostStart,
+    /// It is about to be stopped. One that does not run any more is past it.
+    PreStop,
+}
+
+impl Moment {
+    /// Compose's key for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Moment::PostStart => "post_start",
+            Moment::PreStop => "pre_stop",
+        }
+    }
+}
+
 /// Something the engine does.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "effect", rename_all = "kebab-case")]
@@ -181,8 +220,18 @@ pub enum Effect {
     EnsureImage {
         /// Reference as written.
         image: String,
+        /// Of which platform; nothing: the engine's own.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        platform: Option<String>,
         /// Pull even when it is there.
         always: bool,
+    },
+    /// Build the image, from files of this machine or from where the engine fetches them.
+    BuildImage {
+        /// The name it is given.
+        image: String,
+        /// How.
+        build: Box<stack::Build>,
     },
     /// Make sure the network is there.
     EnsureNetwork {
@@ -225,8 +274,13 @@ pub enum Effect {
         /// Its name then.
         to: String,
     },
-    /// Remove it; its anonymous volumes too.
+    /// Remove it. Its anonymous volumes stay, with what is in them.
     Remove {
+        /// Its name.
+        container: String,
+    },
+    /// Remove it, and its anonymous volumes with what is in them, but for those that another container mounts.
+    Discard {
         /// Its name.
         container: String,
     },
@@ -320,6 +374,9 @@ pub enum ResolvedMount {
         source: String,
         /// Path inside.
         target: String,
+        /// What is said of it besides.
+        #[serde(default)]
+        options: BindOptions,
     },
     /// Memory.
     Tmpfs {
@@ -345,6 +402,18 @@ impl ResolvedMount {
     /// A named volume, mounted whole.
     pub fn volume(name: impl Into<String>, target: impl Into<String>, read_only: bool) -> Self {
         Self::Volume { name: name.into(), target: target.into(), read_only, nocopy: false, subpath: None }
+    }
+
+    /// Where it is seen inside.
+    pub fn target(&self) -> &str {
+        match self {
+            Self::Volume { target, .. }
+            | Self::Anonymous { target }
+            | Self::Bind { target, .. }
+            | Self::Kept { target, .. }
+            | Self::Tmpfs { target, .. }
+            | Self::Image { target, .. } => target,
+        }
     }
 }
 

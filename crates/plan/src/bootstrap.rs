@@ -64,7 +64,8 @@ fn hold_ceremony(
         facts,
         versions: &versions,
         release: 0,
-        state_dir: &policy.state_dir,
+        policy,
+        compose: &facts.compose,
         volumes_are_ours: false,
     };
     let container = placing.wanted(service);
@@ -78,8 +79,9 @@ fn hold_ceremony(
         Some(Phase::Running { .. } | Phase::Restarting) => {}
         Some(_) => placing.start(steps, &container, &because),
         None => {
+            placing.fetch_images(steps, std::slice::from_ref(service));
             placing.prepare(steps, std::slice::from_ref(service));
-            let change = Change { container: container.clone(), because: because.clone(), replaces: None };
+            let change = Change { container: &container, because: &because, replaces: None };
             placing.place(steps, &change);
         }
     }

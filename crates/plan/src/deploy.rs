@@ -29,13 +29,24 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
         facts,
         versions: &versions,
         release: number,
-        state_dir: &policy.state_dir,
+        policy,
+        compose: &facts.compose,
         volumes_are_ours: false,
     };
     let changed_for_us = current_release(facts).is_none_or(|release| *release.shape != *shape);
     let mut plan = Plan::empty(Verb::Deploy, shape, facts, policy);
     let mut steps = Steps::default();
     let gap = compare(&placing);
+    let due = placing.due(&gap.staying());
+    if !due.is_empty() {
+        // What is fetched anew decides whether who uses it changes.
+        placing.fetch_images(&mut steps, &due);
+        plan.steps = steps.finish();
+        plan.again = true;
+        let names: Vec<&str> = due.iter().map(ServiceName::as_str).collect();
+        plan.not_done.push(format!("what comes of it for {} is decided once it is here", names.join(", ")));
+        return Ok(plan);
+    }
     if gap.is_closed() && !changed_for_us {
         plan.not_done = gap.not_done;
         plan.not_done.extend(leftovers(&placing).map(|seen| {
@@ -43,18 +54,25 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
         }));
         return Ok(plan);
     }
+    let changing = gap.changing();
+    placing.fetch_images(&mut steps, &changing);
     clear_the_way(&placing, &mut steps, &gap);
-    let changing: Vec<ServiceName> =
-        gap.changes.iter().map(|change| change.container.service.clone()).collect();
     placing.prepare(&mut steps, &changing);
     let attested = ask_people(shape, facts, policy, &mut steps);
     // What only stood still or was sealed is the release it was: a rollback must not find it twice.
-    let number = match facts.current.filter(|_| gap.changes.is_empty() && !changed_for_us) {
+    let number = match facts.current.filter(|_| gap.changes_nothing() && !changed_for_us) {
         Some(current) => current,
         None => {
-            let because = vec!["every deploy is kept whole, so that it can come back whole".to_owned()];
-            let action =
-                Action::WriteRelease { number, shape: Box::new(shape.clone()), secrets: versions.clone() };
+            let because = vec![match gap.adopts(facts) {
+                true => "adopted: nothing recreated".to_owned(),
+                false => "every deploy is kept whole, so that it can come back whole".to_owned(),
+            }];
+            let action = Action::WriteRelease {
+                number,
+                shape: Box::new(shape.clone()),
+                secrets: versions.clone(),
+                compose: facts.compose.clone(),
+            };
             steps.add("write", &format!("release {number}"), action, &because);
             number
         }

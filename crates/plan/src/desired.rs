@@ -1,7 +1,7 @@
 //! What one container should be: from a shape and the secret versions it is given to a [`Container`], and what
 //! makes two of them differ.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -10,7 +10,7 @@ use stack::{
     VolumeKey,
 };
 
-use crate::{Container, Delivered, NetworkSpec, ResolvedMount, VolumeSpec};
+use crate::{Container, Delivered, NetworkSpec, ResolvedMount, VolumeSpec, references};
 
 /// The Compose version whose labels ours equal, so that its commands work on our stacks.
 const COMPOSE_VERSION: &str = "2.40.3";
@@ -18,9 +18,21 @@ const COMPOSE_VERSION: &str = "2.40.3";
 /// Secret versions a release uses.
 pub type Versions = BTreeMap<SecretName, u32>;
 
-/// What the container of `service` should be in `release`.
+/// What the containers of `service` should be in `release`, first to last: as many as it is scaled to.
 ///
-/// Pure: the same shape, versions and state directory always give the same container, whatever the release.
+/// Pure: the same shape, versions and state directory always give the same containers, whatever the release.
+pub fn replicas(
+    shape: &Shape,
+    service: &ServiceName,
+    versions: &Versions,
+    release: u64,
+    state_dir: &str,
+) -> Vec<Container> {
+    let one = |number| numbered(shape, service, number, versions, release, state_dir);
+    (1..=shape.services[service].replicas()).map(one).collect()
+}
+
+/// What the first container of `service` should be in `release`.
 pub fn container(
     shape: &Shape,
     service: &ServiceName,
@@ -28,12 +40,24 @@ pub fn container(
     release: u64,
     state_dir: &str,
 ) -> Container {
-    let settings = shape.services[service].clone();
+    numbered(shape, service, 1, versions, release, state_dir)
+}
+
+fn numbered(
+    shape: &Shape,
+    service: &ServiceName,
+    number: u32,
+    versions: &Versions,
+    release: u64,
+    state_dir: &str,
+) -> Container {
+    let mut settings = shape.services[service].clone();
+    references::name_containers(shape, &mut settings, number);
     let mut made = Container {
-        name: shape.container_name(service),
+        name: shape.nth_container_name(service, number),
         stack: shape.stack.clone(),
         service: service.clone(),
-        number: 1,
+        number,
         release,
         identity: String::new(),
         networks: networks_of(shape, service, &settings),
@@ -45,6 +69,18 @@ pub fn container(
     made.identity = identity(&made, versions);
     made.labels = labels(shape, &made, state_dir);
     made
+}
+
+/// What a person calls a container: its service, with its number where there are several.
+pub fn subject(service: &ServiceName, number: u32, replicas: u32) -> String {
+    if replicas > 1 { format!("{service} {number}") } else { service.to_string() }
+}
+
+impl Container {
+    /// What a person calls it.
+    pub fn subject(&self) -> String {
+        subject(&self.service, self.number, self.settings.replicas())
+    }
 }
 
 /// The network as the engine is to make it, with Compose's labels.
@@ -88,7 +124,15 @@ fn networks_of(shape: &Shape, service: &ServiceName, settings: &Service) -> BTre
         attachment.aliases.insert(0, service.to_string());
         (shape.network_name(key), attachment)
     };
-    settings.networks.iter().map(named).collect()
+    let mut networks: Vec<(String, Attachment)> = settings.networks.iter().map(named).collect();
+    networks.sort_by_key(|(_, attachment)| Reverse(attachment.priority));
+    // Among equals the order is that of the keys, which the engine does not know.
+    if !networks.is_sorted_by_key(|(name, attachment)| (Reverse(attachment.priority), name.clone())) {
+        for ((_, attachment), place) in networks.iter_mut().rev().zip(0..) {
+            attachment.priority = place;
+        }
+    }
+    networks.into_iter().collect()
 }
 
 fn mounts_of(shape: &Shape, settings: &Service) -> Vec<ResolvedMount> {
@@ -104,9 +148,12 @@ fn mounts_of(shape: &Shape, settings: &Service) -> Vec<ResolvedMount> {
                 subpath: subpath.clone(),
             },
             MountSource::Anonymous => ResolvedMount::Anonymous { target },
-            MountSource::Bind { path, content: Some(content), .. } => {
-                ResolvedMount::Kept { content: content.clone(), source: path.clone(), target }
-            }
+            MountSource::Bind { path, content: Some(content), options } => ResolvedMount::Kept {
+                content: content.clone(),
+                source: path.clone(),
+                target,
+                options: options.clone(),
+            },
             MountSource::Bind { path, content: None, options } => {
                 ResolvedMount::Bind { source: path.clone(), target, read_only, options: options.clone() }
             }
@@ -156,7 +203,8 @@ fn identity(container: &Container, versions: &Versions) -> String {
 fn concerning_the_engine(settings: &Service) -> serde_json::Map<String, Value> {
     let value = serde_json::to_value(settings).expect("plain values always serialise");
     let Value::Object(mut map) = value else { return serde_json::Map::new() };
-    for ours in ["probes", "depends_on", "pull_policy", "networks", "mounts", "files"] {
+    let ours = ["probes", "depends_on", "pull_policy", "build", "scale", "networks", "mounts", "files"];
+    for ours in ours {
         map.remove(ours);
     }
     map
@@ -164,10 +212,9 @@ fn concerning_the_engine(settings: &Service) -> serde_json::Map<String, Value> {
 
 fn labels(shape: &Shape, container: &Container, state_dir: &str) -> BTreeMap<String, String> {
     let mut labels = container.settings.labels.clone();
-    let files: Vec<&str> = shape.files.iter().map(String::as_str).collect();
-    let depends: Vec<String> = container
-        .settings
-        .depends_on
+    let files = absolute_files(shape);
+    let depends: Vec<String> = shape
+        .dependencies(&container.service)
         .iter()
         .map(|(name, on)| format!("{name}:{}:{}", condition_word(on.condition), on.restart))
         .collect();
@@ -187,6 +234,20 @@ fn labels(shape: &Shape, container: &Container, state_dir: &str) -> BTreeMap<Str
     labels.insert("seaworthy.identity".into(), container.identity.clone());
     labels.insert("seaworthy.state".into(), state_dir.to_owned());
     labels
+}
+
+/// The Compose files by absolute path, as Compose labels them. They are named from where the verb was typed, and the
+/// project directory is that of the first, where nobody said otherwise.
+fn absolute_files(shape: &Shape) -> Vec<String> {
+    let plain = |file: &str| file.trim_start_matches("./").to_owned();
+    let first = shape.files.first().map(|file| plain(file)).unwrap_or_default();
+    let parent = first.rsplit_once('/').map_or("", |(parent, _)| parent);
+    let here = shape.directory.strip_suffix(parent).unwrap_or(&shape.directory).trim_end_matches('/');
+    let absolute = |file: &String| match file.starts_with('/') {
+        true => file.clone(),
+        false => format!("{here}/{}", plain(file)),
+    };
+    shape.files.iter().map(absolute).collect()
 }
 
 fn condition_word(condition: Condition) -> &'static str {

@@ -3,7 +3,10 @@
 use diag::{Diagnostic, Stop};
 use stack::Shape;
 
-use crate::{Action, Effect, Facts, Plan, Policy, Verb, refusal::refuse_other_state_dir, steps::Steps};
+use crate::{
+    Action, AnonymousSeen, Effect, Facts, Plan, Policy, Verb, place::Placing,
+    refusal::refuse_other_state_dir, steps::Steps,
+};
 
 /// Plans the removal of a stack; its volumes stay unless `volumes`.
 ///
@@ -30,10 +33,38 @@ pub fn destroy(shape: &Shape, volumes: bool, facts: &Facts, policy: &Policy) -> 
     let place = |seen: &crate::ContainerSeen| order.iter().position(|name| *name == seen.service);
     let mut containers: Vec<_> = facts.containers.iter().collect();
     containers.sort_by_key(|seen| (std::cmp::Reverse(place(seen)), seen.name.clone()));
+    let versions = crate::deploy::current_versions(shape, facts);
+    let release = facts.current.unwrap_or_default();
+    let placing = Placing {
+        shape,
+        facts,
+        versions: &versions,
+        release,
+        policy,
+        compose: &facts.compose,
+        volumes_are_ours: false,
+    };
     for seen in containers {
+        for hook in placing.before_stop(&seen.service, &seen.name) {
+            // What it cannot do any more stops nobody who typed the name.
+            steps.add("hook", &seen.name, hook, &because).forgiving();
+        }
         let stop = Effect::Stop { container: seen.name.clone(), grace: None };
         steps.engine("stop", &seen.name, stop, &because).with_impact();
-        steps.engine("remove", &seen.name, Effect::Remove { container: seen.name.clone() }, &because);
+        let container = seen.name.clone();
+        match seen.anonymous.as_slice() {
+            [_, ..] if volumes => {
+                let what = format!("volumes without a name of {container}");
+                let discard = Effect::Discard { container };
+                steps.engine("remove", &seen.name, discard, &because).destroying(&what);
+            }
+            kept => {
+                steps.engine("remove", &seen.name, Effect::Remove { container }, &because);
+                plan.not_done.extend(kept.iter().map(|AnonymousSeen { name, target }| {
+                    format!("volume `{name}` of {} at {target} is kept (`--volumes` removes it)", seen.name)
+                }));
+            }
+        }
     }
     let mut shape_there = shape.clone();
     shape_there.networks.retain(|key, _| facts.networks.contains_key(&shape.network_name(key)));

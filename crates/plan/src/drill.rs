@@ -31,7 +31,8 @@ pub fn drill(contents: &SetContents, facts: &Facts, policy: &Policy) -> Result<P
         facts,
         versions: &contents.secrets,
         release: contents.manifest.release.unwrap_or(1),
-        state_dir: &policy.state_dir,
+        policy,
+        compose: &facts.compose,
         volumes_are_ours: true,
     };
     bring_back(contents, &placing, &mut steps);
@@ -78,7 +79,7 @@ fn with_dependencies(shape: &Shape, services: &[ServiceName]) -> Vec<ServiceName
         let on: Vec<ServiceName> = shape
             .services
             .get(&keep[at])
-            .map(|service| service.depends_on.keys().cloned().collect())
+            .map(|_| shape.dependencies(&keep[at]).into_keys().collect())
             .unwrap_or_default();
         keep.extend(on.into_iter().filter(|name| !keep.contains(name)).collect::<Vec<_>>());
         at += 1;
@@ -90,7 +91,7 @@ fn remove_throwaway(shape: &Shape, steps: &mut Steps) {
     let because = ["a throwaway is thrown away".to_owned()];
     for service in shape.start_order().iter().rev() {
         let container = shape.container_name(service);
-        steps.engine("remove", service.as_str(), Effect::Remove { container }, &because).forgiving();
+        steps.engine("remove", service.as_str(), Effect::Discard { container }, &because).forgiving();
     }
     remove_networks_and_volumes(shape, steps, &because, true);
     let forget = Action::Forget { project: shape.stack.clone() };

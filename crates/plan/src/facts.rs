@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use stack::{EngineKind, SecretName, ServiceName, Shape};
+use stack::{EngineKind, NetworkKey, Restart, SecretName, ServiceName, Shape, VolumeKey};
 
 use crate::set::SetId;
 
@@ -40,6 +40,22 @@ pub struct Facts {
     /// Sets whose removal was begun and not finished: a grave, and objects that no manifest names.
     #[serde(default)]
     pub half_removed: Vec<SetId>,
+    /// What Compose would label with what the shape says.
+    #[serde(default)]
+    pub compose: ComposeHashes,
+}
+
+/// The hashes by which Compose knows whether something is what its file says. They are made with all values filled
+/// in; nothing here looks into them.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ComposeHashes {
+    /// Of services.
+    pub services: BTreeMap<ServiceName, String>,
+    /// Of networks.
+    pub networks: BTreeMap<NetworkKey, String>,
+    /// Of volumes.
+    pub volumes: BTreeMap<VolumeKey, String>,
 }
 
 /// A person said that a control was done.
@@ -81,23 +97,60 @@ pub struct ContainerSeen {
     pub id: String,
     /// Compose's service label.
     pub service: ServiceName,
+    /// Compose's number label, from 1; a container of `docker compose run` has none.
+    #[serde(default)]
+    pub number: Option<u32>,
     /// Image id it was made from.
     pub image_id: String,
     /// What it is doing.
     pub phase: Phase,
     /// `seaworthy.identity` label: what it was made from; empty on a container we did not make.
     pub identity: String,
+    /// Compose's label for what it was made from; empty on a container that neither Compose nor we made.
+    #[serde(default)]
+    pub compose_hash: String,
+    /// Its restart policy, where the engine tells.
+    #[serde(default)]
+    pub restart: Option<Restart>,
+    /// Limits that can be changed while it runs, where the engine tells.
+    #[serde(default)]
+    pub limits: Option<Limits>,
     /// `seaworthy.release` label.
     pub release: Option<u64>,
     /// Name of the state directory that made it: `seaworthy.state` label.
     pub state_dir: Option<String>,
     /// Networks it is attached to, by engine name.
     pub networks: Vec<String>,
+    /// Volumes without a name that it mounts: one that the file or its image asked for, made with it or carried over
+    /// from the container before it.
+    #[serde(default)]
+    pub anonymous: Vec<AnonymousSeen>,
     /// Its addresses in them.
     #[serde(default)]
     pub addresses: Vec<String>,
     /// Published `(address, host port, container port)`.
     pub ports: Vec<(String, u16, u16)>,
+}
+
+/// Limits that can be changed while a container runs. Nothing is no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Limits {
+    /// Memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// Thousand-millionths of a CPU.
+    pub nano_cpus: Option<i64>,
+    /// Processes.
+    pub pids: Option<i64>,
+}
+
+/// A volume without a name, mounted into a container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnonymousSeen {
+    /// What the engine calls it.
+    pub name: String,
+    /// Where it is mounted.
+    pub target: String,
 }
 
 /// What a container is doing.
@@ -143,12 +196,18 @@ pub struct VolumeSeen {
 }
 
 /// An image the engine has.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct ImageSeen {
     /// Image id.
     pub id: String,
     /// Repository digest, when it was pulled.
     pub digest: Option<String>,
+    /// Paths at which a container of it has a volume, named or not.
+    #[serde(default)]
+    pub volumes: Vec<String>,
+    /// When it was last given this name: pulled, built or loaded.
+    #[serde(default)]
+    pub named_at: Option<jiff::Timestamp>,
 }
 
 /// A release on disk.
@@ -162,6 +221,9 @@ pub struct ReleaseSeen {
     pub shape: Box<Shape>,
     /// Secret versions it uses.
     pub secrets: BTreeMap<SecretName, u32>,
+    /// What Compose would label with what its shape says.
+    #[serde(default)]
+    pub compose: ComposeHashes,
     /// It passed its probes and its watch at least once.
     #[serde(default)]
     pub was_good: bool,

@@ -1,23 +1,28 @@
 //! One planner per verb, one [`Plan`] type, journal entries and their folds. Decides what to do, and does none of it.
 
 mod action;
+mod adoption;
 mod backup;
 mod bootstrap;
 mod control;
 mod deploy;
 pub mod desired;
 mod destroy;
+mod drift;
 mod drill;
 mod evidence;
 mod facts;
+mod images;
 mod journal;
 mod lint;
+pub mod needs;
 mod opening;
 mod place;
 mod plan;
 mod policy;
 pub mod proof;
 mod prune;
+mod references;
 mod refusal;
 mod restore;
 mod rollback;
@@ -27,7 +32,8 @@ mod steps;
 mod validate;
 
 pub use action::{
-    Action, Container, Delivered, Effect, KeyStep, NetworkSpec, ResolvedMount, RestorePart, VolumeSpec,
+    Action, Container, Delivered, Effect, KeyStep, Moment, NetworkSpec, ResolvedMount, RestorePart,
+    VolumeSpec,
 };
 pub use backup::backup;
 pub use bootstrap::bootstrap;
@@ -36,8 +42,8 @@ pub use destroy::destroy;
 pub use drill::{drill, drill_shape};
 pub use evidence::evidence;
 pub use facts::{
-    Attested, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen,
-    SecretSeen, SetSeen, VolumeSeen,
+    AnonymousSeen, Attested, ComposeHashes, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, Limits,
+    NetworkSeen, Phase, ReleaseSeen, SecretSeen, SetSeen, VolumeSeen,
 };
 pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress};
 pub use lint::lint;

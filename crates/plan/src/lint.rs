@@ -42,6 +42,7 @@ pub fn lint(plan: &Plan) -> Vec<String> {
 fn data_lost(step: &Step) -> Option<&'static str> {
     match &step.action {
         Action::Engine { effect: Effect::RemoveVolume { .. } } if !step.forgiving => Some("a volume"),
+        Action::Engine { effect: Effect::Discard { .. } } => Some("volumes without a name"),
         Action::PruneSet { .. } => Some("a set"),
         _ => None,
     }

@@ -16,13 +16,18 @@
 
 use std::collections::BTreeSet;
 
-use stack::{EngineKind, MountSource, Probe, ProbeRole, PullPolicy, ServiceName, Shape};
+use stack::{Condition, Hook, MountSource, Probe, ProbeRole, Service, ServiceName, Shape};
 
 use crate::{
-    Action, Container, Effect, Facts, KeyStep, Phase,
+    Action, AnonymousSeen, ComposeHashes, Container, ContainerSeen, Effect, Facts, KeyStep, Moment, Phase,
+    Policy, ResolvedMount,
     desired::{self, Versions},
+    rollout::leftovers,
     steps::Steps,
 };
+
+/// Compose's label for what something was made from.
+const CONFIG_HASH: &str = "com.docker.compose.config-hash";
 
 /// How containers are put in place.
 pub(crate) struct Placing<'a> {
@@ -30,55 +35,70 @@ pub(crate) struct Placing<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) versions: &'a Versions,
     pub(crate) release: u64,
-    pub(crate) state_dir: &'a str,
+    pub(crate) policy: &'a Policy,
+    /// What Compose would label with what the shape says.
+    pub(crate) compose: &'a ComposeHashes,
     /// Volumes made by this run are removed when it is taken back: true only where they were absent on purpose
     /// (restore, drill).
     pub(crate) volumes_are_ours: bool,
 }
 
-/// A service that will be made or replaced, and why.
-pub(crate) struct Change {
-    pub(crate) container: Container,
-    pub(crate) because: Vec<String>,
+/// A container that will be made or replaced, and why.
+pub(crate) struct Change<'a> {
+    pub(crate) container: &'a Container,
+    pub(crate) because: &'a [String],
     /// Name of the container it replaces.
-    pub(crate) replaces: Option<String>,
+    pub(crate) replaces: Option<&'a str>,
 }
 
 impl Placing<'_> {
-    /// What `service` should be.
+    /// What the first container of `service` should be.
     pub(crate) fn wanted(&self, service: &ServiceName) -> Container {
-        desired::container(self.shape, service, self.versions, self.release, self.state_dir)
+        let state_dir = &self.policy.state_dir;
+        let made = desired::container(self.shape, service, self.versions, self.release, state_dir);
+        self.as_compose_knows_it(made)
     }
 
-    /// Images, networks and volumes that `services` need and that are not there.
+    /// Labelled with Compose's own hash, so that Compose finds nothing to change in it. Where that is not known, with
+    /// ours: it has to be there.
+    fn as_compose_knows_it(&self, mut container: Container) -> Container {
+        if let Some(hash) = self.compose.services.get(&container.service) {
+            container.labels.insert(CONFIG_HASH.to_owned(), hash.clone());
+        }
+        container
+    }
+
+    /// What all containers of `service` should be, first to last.
+    pub(crate) fn replicas(&self, service: &ServiceName) -> Vec<Container> {
+        let state_dir = &self.policy.state_dir;
+        let made = desired::replicas(self.shape, service, self.versions, self.release, state_dir);
+        made.into_iter().map(|container| self.as_compose_knows_it(container)).collect()
+    }
+
+    /// The container that stands where `wanted` should: by its name, or where that changed, by service and number.
+    pub(crate) fn seen(&self, wanted: &Container) -> Option<&'_ ContainerSeen> {
+        let named = self.facts.containers.iter().find(|seen| seen.name == wanted.name);
+        named.or_else(|| {
+            let same =
+                |seen: &ContainerSeen| (&seen.service, seen.number) == (&wanted.service, Some(wanted.number));
+            let set_aside = |seen: &ContainerSeen| leftovers(self).any(|left| left.name == seen.name);
+            self.facts.containers.iter().find(|seen| same(seen) && !set_aside(seen))
+        })
+    }
+
+    /// Networks and volumes that `services` need and that are not there.
     pub(crate) fn prepare(&self, steps: &mut Steps, services: &[ServiceName]) {
-        self.prepare_images(steps, services);
         self.prepare_networks(steps, services);
         self.prepare_volumes(steps, services);
-    }
-
-    fn prepare_images(&self, steps: &mut Steps, services: &[ServiceName]) {
-        // The process engine runs no images.
-        if self.facts.host.engine == EngineKind::Process {
-            return;
-        }
-        let mut seen = BTreeSet::new();
-        for name in services {
-            let service = &self.shape.services[name];
-            let always = service.pull_policy == PullPolicy::Always;
-            let there = self.facts.images.contains_key(&service.image) && !always;
-            if !service.image.is_empty() && !there && seen.insert(service.image.clone()) {
-                let effect = Effect::EnsureImage { image: service.image.clone(), always };
-                steps.engine("pull", &service.image, effect, &needed_by(name));
-            }
-        }
     }
 
     fn prepare_networks(&self, steps: &mut Steps, services: &[ServiceName]) {
         let mut seen = BTreeSet::new();
         for name in services {
             for key in self.shape.services[name].networks.keys() {
-                let network = desired::network(self.shape, key);
+                let mut network = desired::network(self.shape, key);
+                let hash = self.compose.networks.get(key).cloned();
+                network.labels.extend(hash.map(|hash| (CONFIG_HASH.to_owned(), hash)));
                 let known =
                     self.facts.networks.contains_key(&network.name) || self.shape.networks[key].external;
                 if !known && seen.insert(network.name.clone()) {
@@ -97,7 +117,9 @@ impl Placing<'_> {
         for name in services {
             for mount in &self.shape.services[name].mounts {
                 let MountSource::Volume { volume: key, .. } = &mount.source else { continue };
-                let volume = desired::volume(self.shape, key);
+                let mut volume = desired::volume(self.shape, key);
+                let hash = self.compose.volumes.get(key).cloned();
+                volume.labels.extend(hash.map(|hash| (CONFIG_HASH.to_owned(), hash)));
                 let known = self.facts.volumes.contains_key(&volume.name) || self.shape.volumes[key].external;
                 if !known && seen.insert(volume.name.clone()) {
                     let subject = volume.name.clone();
@@ -112,67 +134,168 @@ impl Placing<'_> {
     }
 
     /// Makes or replaces one container and starts it; nothing is asked of it yet.
-    pub(crate) fn place(&self, steps: &mut Steps, change: &Change) {
-        let service = change.container.service.to_string();
-        let name = change.container.name.clone();
-        let next = format!("{name}-next");
-        let mut container = change.container.clone();
-        let made_as = if change.replaces.is_some() { next.clone() } else { name.clone() };
-        container.name.clone_from(&made_as);
-        let create = Effect::Create { container: Box::new(container) };
-        steps
-            .engine("create", &service, create, &change.because)
-            .undone_by_effect(Effect::Remove { container: made_as.clone() });
-        if let Some(old) = &change.replaces {
-            self.set_aside(steps, &service, old, &name, &change.because);
-            let (from, to) = (next, name.clone());
-            let back = Effect::Rename { from: to.clone(), to: from.clone() };
-            steps
-                .engine("name", &service, Effect::Rename { from, to }, &change.because)
-                .undone_by_effect(back);
+    pub(crate) fn place(&self, steps: &mut Steps, change: &Change<'_>) {
+        self.make(steps, change);
+        if let Some(old) = change.replaces {
+            self.stop(steps, change.container, old, change.because);
         }
-        let failed = format!("{}-{service}-{}-failed", self.shape.stack, self.release);
-        let mut undo = vec![Effect::Stop { container: name.clone(), grace: None }];
-        if !self.volumes_are_ours {
-            undo.push(Effect::Rename { from: name.clone(), to: failed });
-        }
-        let start = Effect::Start { container: name };
-        steps
-            .engine("start", &service, start, &change.because)
-            .undone_by(undo.into_iter().map(|effect| Action::Engine { effect }));
+        self.take_over(steps, change);
     }
 
-    /// Stops the old container and gives it the name under which it waits to be taken back or removed.
-    fn set_aside(&self, steps: &mut Steps, service: &str, old: &str, name: &str, because: &[String]) {
-        let restart = self
-            .facts
-            .current
-            .and_then(|current| self.facts.releases.iter().find(|release| release.number == current))
-            .and_then(|release| release.shape.services.get(&ServiceName::from(service)))
-            .map_or_else(|| self.shape.services[&ServiceName::from(service)].restart, |was| was.restart);
-        let stop = Effect::Stop { container: old.to_owned(), grace: None };
-        let step = steps.engine("stop", service, stop, because).with_impact();
-        if self.is_started_again(service, old) {
-            let resume = Action::Engine { effect: Effect::Resume { container: old.to_owned(), restart } };
-            // A key store that was stopped comes back sealed.
-            let unseal =
-                self.unsealing(&ServiceName::from(service), old).into_iter().map(|(_, action)| action);
-            step.undone_by([resume].into_iter().chain(unseal));
+    /// Makes the container under a name that nobody notices; under its own where it replaces nothing.
+    pub(crate) fn make(&self, steps: &mut Steps, change: &Change<'_>) {
+        let mut container = change.container.clone();
+        if let Some(old) = change.replaces {
+            container.name.push_str("-next");
+            self.carry_over(&mut container, old);
         }
-        let was = format!("{name}-was");
-        let back = Effect::Rename { from: was.clone(), to: old.to_owned() };
+        let remove = Effect::Discard { container: container.name.clone() };
+        let create = Effect::Create { container: Box::new(container) };
+        steps.engine("create", &change.container.subject(), create, change.because).undone_by_effect(remove);
+    }
+
+    /// Mounts the volumes without a name of the old container at the same places of the new one: what is in them is
+    /// all that tells that nobody named them on purpose.
+    fn carry_over(&self, container: &mut Container, old: &str) {
+        let Some(seen) = self.seen_as(old) else { return };
+        let carried = |volume: &&AnonymousSeen| self.is_carried(container, volume);
+        for volume in seen.anonymous.iter().filter(carried).collect::<Vec<_>>() {
+            container.mounts.retain(|mount| mount.target() != volume.target);
+            container.mounts.push(ResolvedMount::volume(&volume.name, &volume.target, false));
+        }
+    }
+
+    /// Whether the new container has a volume without a name where the old one had this: by the file, or by its image.
+    /// An image that is not here yet may ask for one.
+    pub(crate) fn is_carried(&self, container: &Container, volume: &AnonymousSeen) -> bool {
+        match container.mounts.iter().find(|mount| mount.target() == volume.target) {
+            Some(mount) => matches!(mount, ResolvedMount::Anonymous { .. }),
+            None => {
+                let image = self.facts.images.get(&container.settings.image);
+                image.is_none_or(|image| image.volumes.contains(&volume.target))
+            }
+        }
+    }
+
+    /// What was seen of a container that bears this name when its turn comes: one that was set aside has it back.
+    pub(crate) fn seen_as(&self, name: &str) -> Option<&ContainerSeen> {
+        let named = |wanted: &str| self.facts.containers.iter().find(|seen| seen.name == wanted);
+        named(name).or_else(|| named(&format!("{name}-was")))
+    }
+
+    /// Gives the new container its name, once the old one was stopped, and starts it.
+    pub(crate) fn take_over(&self, steps: &mut Steps, change: &Change<'_>) {
+        let subject = change.container.subject();
+        let name = &change.container.name;
+        if let Some(old) = change.replaces {
+            let (was, next) = (format!("{name}-was"), format!("{name}-next"));
+            let renames = [("keep", old.to_owned(), was), ("name", next, name.clone())];
+            for (kind, from, to) in renames {
+                let back = Effect::Rename { from: to.clone(), to: from.clone() };
+                steps
+                    .engine(kind, &subject, Effect::Rename { from, to }, change.because)
+                    .undone_by_effect(back);
+            }
+        }
+        let mut undo = vec![Effect::Stop { container: name.clone(), grace: None }];
+        if !self.volumes_are_ours {
+            undo.push(Effect::Rename { from: name.clone(), to: self.failed_name(change.container) });
+        }
+        let start = Effect::Start { container: name.clone() };
         steps
-            .engine("keep", service, Effect::Rename { from: old.to_owned(), to: was }, because)
-            .undone_by_effect(back);
+            .engine("start", &subject, start, change.because)
+            .undone_by(undo.into_iter().map(|effect| Action::Engine { effect }));
+        self.after_start(steps, change.container);
+    }
+
+    /// The hooks of a container that was just started.
+    fn after_start(&self, steps: &mut Steps, container: &Container) {
+        for hook in &container.settings.post_start {
+            let action =
+                self.hook(&container.service, &container.name, self.release, Moment::PostStart, hook);
+            steps.add(
+                "hook",
+                &container.subject(),
+                action,
+                &[asked_by(&container.service, Moment::PostStart)],
+            );
+        }
+    }
+
+    fn hook(&self, service: &ServiceName, name: &str, release: u64, moment: Moment, hook: &Hook) -> Action {
+        Action::Hook {
+            service: service.clone(),
+            container: name.to_owned(),
+            release,
+            moment,
+            hook: Box::new(hook.clone()),
+            deadline: self.shape.timeout,
+        }
+    }
+
+    /// The service as the release that runs has it, and that release's number: what its containers were made from. Of
+    /// one that no release has, the file is all that is known.
+    fn as_it_runs(&self, service: &ServiceName) -> Option<(&Service, u64)> {
+        let current = self.facts.releases.iter().find(|release| Some(release.number) == self.facts.current);
+        let was = current.and_then(|release| Some((release.shape.services.get(service)?, release.number)));
+        was.or_else(|| Some((self.shape.services.get(service)?, self.release)))
+    }
+
+    /// What is run in a container before it is stopped: what the release that runs says. Taking a stop back, or a
+    /// start, runs none: the container that failed is not asked for its part in it.
+    pub(crate) fn before_stop(&self, service: &ServiceName, name: &str) -> Vec<Action> {
+        let runs = |seen: &ContainerSeen| seen.name == name && matches!(seen.phase, Phase::Running { .. });
+        let Some((settings, release)) =
+            self.as_it_runs(service).filter(|_| self.facts.containers.iter().any(runs))
+        else {
+            return Vec::new();
+        };
+        settings
+            .pre_stop
+            .iter()
+            .map(|hook| self.hook(service, name, release, Moment::PreStop, hook))
+            .collect()
+    }
+
+    /// The name under which a container is kept that did not do as it should.
+    pub(crate) fn failed_name(&self, container: &Container) -> String {
+        let (stack, release) = (&self.shape.stack, self.release);
+        let nth = if container.number > 1 { format!("-{}", container.number) } else { String::new() };
+        format!("{stack}-{}-{release}{nth}-failed", container.service)
+    }
+
+    /// Stops the container that bears `name` now, in whose place `container` is or comes.
+    pub(crate) fn stop(&self, steps: &mut Steps, container: &Container, name: &str, because: &[String]) {
+        let service = &container.service;
+        let as_it_runs = self.as_it_runs(service);
+        let seen = self.facts.containers.iter().find(|seen| seen.name == name);
+        let restart = seen.and_then(|seen| seen.restart);
+        let restart =
+            restart.or(as_it_runs.map(|(was, _)| was.restart)).unwrap_or(container.settings.restart);
+        for hook in self.before_stop(service, name) {
+            steps.add("hook", &container.subject(), hook, &[asked_by(service, Moment::PreStop)]);
+        }
+        let stop = Effect::Stop { container: name.to_owned(), grace: None };
+        let step = steps.engine("stop", &container.subject(), stop, because).with_impact();
+        if self.is_started_again(&container.service, name) {
+            let resume = Action::Engine { effect: Effect::Resume { container: name.to_owned(), restart } };
+            let hooks = as_it_runs.into_iter().flat_map(|(was, release)| {
+                let hook = move |hook| self.hook(service, name, release, Moment::PostStart, hook);
+                was.post_start.iter().map(hook)
+            });
+            // A key store that was stopped comes back sealed.
+            let unseal = self.unsealing(service, name).into_iter().map(|(_, action)| action);
+            step.undone_by([resume].into_iter().chain(hooks).chain(unseal));
+        }
     }
 
     /// Whether taking back its stop starts it: not where it had ended before, as a migration has.
-    fn is_started_again(&self, service: &str, old: &str) -> bool {
+    fn is_started_again(&self, service: &ServiceName, old: &str) -> bool {
         match self.facts.containers.iter().find(|seen| seen.name == old).map(|seen| seen.phase) {
             Some(Phase::Created | Phase::Exited { .. } | Phase::Dead) => false,
             Some(Phase::Running { .. } | Phase::Restarting | Phase::Paused) => true,
             // A run that got stuck had stopped it and set it aside.
-            None => !self.shape.runs_once(&ServiceName::from(service)),
+            None => !self.shape.runs_once(service),
         }
     }
 
@@ -181,7 +304,19 @@ impl Placing<'_> {
         let undo = Effect::Stop { container: container.name.clone(), grace: None };
         // Whoever stopped it may have taken its restart policy away.
         let start = Effect::Resume { container: container.name.clone(), restart: container.settings.restart };
-        steps.engine("start", container.service.as_str(), start, because).undone_by_effect(undo);
+        steps.engine("start", &container.subject(), start, because).undone_by_effect(undo);
+        self.after_start(steps, container);
+    }
+
+    /// Gives a container that runs its restart policy back. It goes on running, whatever becomes of this.
+    pub(crate) fn change_policy(&self, steps: &mut Steps, container: &Container, because: &[String]) {
+        let name = &container.name;
+        let resume = |restart| Effect::Resume { container: name.clone(), restart };
+        let was = self.facts.containers.iter().find(|seen| seen.name == *name).and_then(|seen| seen.restart);
+        let should = container.settings.restart;
+        steps
+            .engine("policy", &container.subject(), resume(should), because)
+            .undone_by_effect(resume(was.unwrap_or(should)));
     }
 
     /// Waits until a service that was just started is what those after it need: unsealed, ready, or ended.
@@ -193,7 +328,7 @@ impl Placing<'_> {
         }
         if self.shape.runs_once(service) {
             let action = Action::AwaitExit { container: container.name.clone(), deadline };
-            steps.add("wait", service.as_str(), action, because);
+            steps.add("wait", &container.subject(), action, because).forgiving = self.may_fail(service);
         } else {
             let action = Action::Probe {
                 service: service.clone(),
@@ -201,8 +336,17 @@ impl Placing<'_> {
                 probes: gate_probes(&container.settings.probes),
                 deadline,
             };
-            steps.add("probe", service.as_str(), action, because);
+            steps.add("probe", &container.subject(), action, because);
         }
+    }
+
+    /// A job that everybody who waits for it could do without.
+    fn may_fail(&self, service: &ServiceName) -> bool {
+        let waits = |other: &stack::Service| {
+            let on = other.depends_on.get(service);
+            on.is_some_and(|on| on.required && on.condition == Condition::ServiceCompletedSuccessfully)
+        };
+        !self.shape.services.values().any(waits)
     }
 
     /// What a key store that was just started needs before anybody can use it; nothing for any other service.
@@ -222,25 +366,32 @@ impl Placing<'_> {
 
     /// The watch over a whole release: all its services that keep running.
     pub(crate) fn watch(&self, steps: &mut Steps) {
-        let subjects: Vec<_> = self
+        let watched: Vec<_> = self
             .shape
             .services
             .iter()
-            .filter(|(name, _)| !self.shape.runs_once(name))
-            .map(|(name, service)| {
-                (name.clone(), self.shape.container_name(name), gate_probes(&service.probes))
-            })
+            .filter(|(name, it)| !self.shape.runs_once(name) && it.replicas() > 0)
             .collect();
+        let subjects = watched.iter().flat_map(|(name, service)| {
+            let containers = self.shape.container_names(name).into_iter();
+            containers.map(|container| ((*name).clone(), container, gate_probes(&service.probes)))
+        });
+        let subjects: Vec<_> = subjects.collect();
         let lasting = self.shape.min_healthy;
         let because = format!("a release is good once it was healthy for {}", seconds(lasting));
         let subject =
-            if subjects.len() == 1 { "1 service".to_owned() } else { format!("{} services", subjects.len()) };
+            if watched.len() == 1 { "1 service".to_owned() } else { format!("{} services", watched.len()) };
         steps.add("watch", &subject, Action::Watch { subjects, lasting }, &[because]);
     }
 }
 
-fn needed_by(service: &ServiceName) -> Vec<String> {
+pub(crate) fn needed_by(service: &ServiceName) -> Vec<String> {
     vec![format!("{service} needs it")]
+}
+
+/// The cause of a hook.
+pub(crate) fn asked_by(service: &ServiceName, moment: Moment) -> String {
+    format!("`{}` of {service} asks for it", moment.as_str())
 }
 
 /// Probes that gate a start: startup first, then ready; live ones are for later.

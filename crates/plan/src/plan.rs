@@ -124,6 +124,9 @@ pub struct Plan {
     pub not_done: Vec<String>,
     /// What an interrupted run of it does next time.
     pub interrupted: Interrupted,
+    /// It only fetches what decides what is done: once it is applied, the same verb is planned again.
+    #[serde(default)]
+    pub again: bool,
     /// Names of what may be destroyed: the stack where a person typed it, the sets that `[backup] keep` gives up.
     pub permits: Vec<String>,
 }
@@ -148,6 +151,7 @@ impl Plan {
             steps: Vec::new(),
             not_done: Vec::new(),
             interrupted: Interrupted::Continues,
+            again: false,
             permits: Vec::new(),
         }
     }

@@ -17,6 +17,9 @@ pub struct Policy {
     pub state_dir: String,
     /// What the person typed to permit destruction: the stack's name.
     pub confirmed: Option<String>,
+    /// Images that are fetched at each deploy were, just now.
+    #[serde(default)]
+    pub fetched: bool,
     /// How many different key shares were given; `None`: nobody was asked, the plan is only looked at.
     #[serde(default)]
     pub shares: Option<usize>,

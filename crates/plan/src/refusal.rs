@@ -3,7 +3,7 @@
 use diag::{Diagnostic, Stop};
 use stack::{EngineKind, PullPolicy, SecretKind, ServiceName, Shape};
 
-use crate::{Facts, Policy, desired::Versions};
+use crate::{Facts, Policy, desired::Versions, needs};
 
 /// What a deploy must not decide by itself.
 pub(crate) fn refuse_unready(
@@ -37,6 +37,7 @@ pub(crate) fn refuse_unready(
     }
     said.extend(nothing_to_run(shape, facts));
     said.extend(held_ports(shape, facts));
+    said.extend(cannot_be_many(shape, facts));
     said.extend(ground_trouble(shape, facts, policy));
     or_refuse(said)
 }
@@ -62,7 +63,19 @@ fn ground_trouble(shape: &Shape, facts: &Facts, policy: &Policy) -> Vec<Diagnost
         let message = "the process engine isolates nothing, and this shape is marked production";
         Diagnostic::error("process-engine-in-production", message).hint("seaworthy explain production")
     });
-    process.into_iter().chain(development_keys(shape, facts)).chain(other_state_dir(facts, policy)).collect()
+    let process = process.into_iter().chain(engine_too_old(shape, facts));
+    process.chain(development_keys(shape, facts)).chain(other_state_dir(facts, policy)).collect()
+}
+
+/// What the shape says and an engine this old would leave out.
+fn engine_too_old(shape: &Shape, facts: &Facts) -> Vec<Diagnostic> {
+    let Some(said) = facts.host.api.as_deref() else { return Vec::new() };
+    let Some(api) = needs::parse_api(said) else { return Vec::new() };
+    let needs = needs::of_shape(shape, api).into_iter().map(|(who, need)| {
+        let message = format!("`{who}` says `{}`, and this engine's API is {said}", need.key);
+        Diagnostic::error("engine-too-old", message).hint(format!("needs {}", need.engine()))
+    });
+    needs.collect()
 }
 
 /// Services that the engine has nothing to run for: no image, or on the process engine no command.
@@ -77,7 +90,9 @@ fn nothing_to_run<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item 
                 ))
             });
         }
-        let never = service.pull_policy == PullPolicy::Never && !facts.images.contains_key(&service.image);
+        let never = service.pull_policy == PullPolicy::Never
+            && service.build.is_none()
+            && !facts.images.contains_key(&service.image);
         let message =
             format!("`{name}` needs image `{}`, which is not here and is never pulled", service.image);
         never.then(|| {
@@ -123,6 +138,27 @@ fn held_ports<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item = Di
             )
             .hint(format!("stop {holder}, or publish another port")),
         )
+    })
+}
+
+/// Services of which several containers should run, and of which only one can.
+fn cannot_be_many<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item = Diagnostic> + 'a {
+    let many = shape.services.iter().filter(|(_, service)| service.replicas() > 1);
+    many.filter_map(|(name, service)| {
+        let one_port =
+            service.ports.iter().find(|port| port.published.is_some() && port.published_until.is_none());
+        let address = service.networks.values().find_map(|joined| joined.ipv4_address.as_ref());
+        let only_one = match (&service.container_name, one_port.and_then(|port| port.published), address) {
+            _ if facts.host.engine == EngineKind::Process => {
+                "the process engine runs one of each service".to_owned()
+            }
+            (Some(fixed), _, _) => format!("`container_name: {fixed}` can be given to one only"),
+            (_, Some(port), _) => format!("host port {port} can be held by one only"),
+            (_, _, Some(address)) => format!("address {address} can be given to one only"),
+            (None, None, None) => return None,
+        };
+        let message = format!("`{name}` is scaled to {}, and {only_one}", service.replicas());
+        Some(Diagnostic::error("cannot-scale", message).hint("scale it to 1, or take that out"))
     })
 }
 

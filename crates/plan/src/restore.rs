@@ -59,7 +59,8 @@ pub fn restore(contents: &SetContents, shape: &Shape, facts: &Facts, policy: &Po
         facts,
         versions: &contents.secrets,
         release: number,
-        state_dir: &policy.state_dir,
+        policy,
+        compose: &facts.compose,
         volumes_are_ours: true,
     };
     bring_back(contents, &placing, &mut steps);
@@ -154,6 +155,7 @@ pub(crate) fn bring_back(contents: &SetContents, placing: &Placing<'_>, steps: &
     }
     steps.add("restore", "release", Action::RestoreRelease { set: set.clone() }, &because);
     let order = placing.shape.start_order();
+    placing.fetch_images(steps, &order);
     placing.prepare(steps, &order);
     let states: BTreeMap<&ServiceName, &State> = placing
         .shape
@@ -163,8 +165,7 @@ pub(crate) fn bring_back(contents: &SetContents, placing: &Placing<'_>, steps: &
         .collect();
     let start = |steps: &mut Steps, service: &ServiceName| {
         let container = placing.wanted(service);
-        let change = Change { container: container.clone(), because: because.to_vec(), replaces: None };
-        placing.place(steps, &change);
+        placing.place(steps, &Change { container: &container, because: &because, replaces: None });
         container
     };
     if let Some((service, transit)) = placing.shape.key_store().filter(|(name, _)| order.contains(name)) {
@@ -183,7 +184,7 @@ pub(crate) fn bring_back(contents: &SetContents, placing: &Placing<'_>, steps: &
         let why = ["no row is moved before the keys have proved themselves".to_owned()];
         steps.add("canaries", service.as_str(), part(service, canaries), &why);
     }
-    for service in &order {
+    for service in order.iter().filter(|service| placing.shape.services[*service].replicas() > 0) {
         if placing.shape.key_store().is_some_and(|(store, _)| store == service) {
             continue;
         }
@@ -203,6 +204,10 @@ pub(crate) fn bring_back(contents: &SetContents, placing: &Placing<'_>, steps: &
             let container = start(steps, service);
             placing.await_ready(steps, &container, &because);
             restore(steps);
+        }
+        for container in placing.replicas(service).iter().skip(1) {
+            placing.place(steps, &Change { container, because: &because, replaces: None });
+            placing.await_ready(steps, container, &because);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Back to a release that was good: image, configuration, environment and secret versions together.
 
 use diag::{Diagnostic, Stop};
-use stack::ServiceName;
 
 use crate::{
     Facts, Plan, Policy, ReleaseSeen, Verb,
@@ -25,7 +24,8 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
         facts,
         versions: &target.secrets,
         release: target.number,
-        state_dir: &policy.state_dir,
+        policy,
+        compose: &target.compose,
         volumes_are_ours: false,
     };
     let mut plan = Plan::empty(Verb::Rollback, shape, facts, policy);
@@ -35,9 +35,9 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
         return Ok(plan);
     }
     let mut steps = Steps::default();
+    let changing = gap.changing();
+    placing.fetch_images(&mut steps, &changing);
     clear_the_way(&placing, &mut steps, &gap);
-    let changing: Vec<ServiceName> =
-        gap.changes.iter().map(|change| change.container.service.clone()).collect();
     placing.prepare(&mut steps, &changing);
     put_in_place(&placing, &mut steps, &gap);
     make_good(&placing, &mut steps, target.number, &gap);

@@ -6,7 +6,11 @@ use diag::Diagnostic;
 use serde::{Deserialize, Serialize};
 use stack::{EngineKind, Probe, ProbeKind, Service, ServiceName, Shape, StateKind};
 
-use crate::{Facts, Phase, place::gate_probes};
+use crate::{
+    ContainerSeen, Facts, Phase,
+    drift::{self, Drift},
+    place::gate_probes,
+};
 
 /// All questions, and what the survey alone already tells.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,16 +70,15 @@ pub fn questions(shape: &Shape, facts: &Facts) -> Questions {
         not_asked: Vec::new(),
     };
     for (name, service) in &shape.services {
-        let container = shape.container_name(name);
-        let ended = facts.containers.iter().any(|seen| {
-            seen.name == container && matches!(seen.phase, Phase::Exited { code: 0 }) && shape.runs_once(name)
-        });
-        if !ended {
-            asked.must_answer.push(MustAnswer {
-                service: name.clone(),
-                container,
-                probes: gate_probes(&service.probes),
+        for container in shape.container_names(name) {
+            let ended = facts.containers.iter().any(|seen| {
+                let at_its_end = matches!(seen.phase, Phase::Exited { code: 0 }) && shape.runs_once(name);
+                seen.name == container && at_its_end
             });
+            if !ended {
+                let probes = gate_probes(&service.probes);
+                asked.must_answer.push(MustAnswer { service: name.clone(), container, probes });
+            }
         }
     }
     if facts.host.engine == EngineKind::Process {
@@ -86,11 +89,14 @@ pub fn questions(shape: &Shape, facts: &Facts) -> Questions {
     for (name, service) in &shape.services {
         for port in ports_of(shape, name, service) {
             let elsewhere = shape.networks.keys().filter(|key| !service.networks.contains_key(*key));
-            asked.must_not.extend(elsewhere.map(|key| MustNot {
-                from: shape.network_name(key),
-                service: name.clone(),
-                container: shape.container_name(name),
-                port,
+            asked.must_not.extend(elsewhere.flat_map(|key| {
+                let of = move |container| MustNot {
+                    from: shape.network_name(key),
+                    service: name.clone(),
+                    container,
+                    port,
+                };
+                shape.container_names(name).into_iter().map(of)
             }));
             let is_published = service.ports.iter().any(|published| published.target == port);
             if !is_published && !published.contains(&port) {
@@ -149,47 +155,14 @@ fn ways_out(shape: &Shape, facts: &Facts) -> Vec<Diagnostic> {
 fn drift(shape: &Shape, facts: &Facts) -> Vec<Diagnostic> {
     let mut said = ways_out(shape, facts);
     for (name, service) in &shape.services {
-        let container = shape.container_name(name);
-        let Some(seen) = facts.containers.iter().find(|seen| seen.name == container) else {
-            said.push(
-                Diagnostic::error("not-running", format!("`{name}` has no container"))
-                    .hint("seaworthy deploy"),
-            );
-            continue;
-        };
-        if facts.host.engine == EngineKind::Process {
-            continue;
-        }
-        let wanted: BTreeSet<String> = service.networks.keys().map(|key| shape.network_name(key)).collect();
-        let attached: BTreeSet<String> = seen.networks.iter().cloned().collect();
-        if let Some(extra) = attached.difference(&wanted).next().filter(|_| service.network_mode.is_none()) {
-            said.push(
-                Diagnostic::error(
-                    "attached-elsewhere",
-                    format!("`{name}` is attached to `{extra}`, and its file does not say so"),
-                )
-                .hint(format!("docker network disconnect {extra} {container}")),
-            );
-        }
-        if let Some(missing) = wanted.difference(&attached).next() {
-            said.push(
-                Diagnostic::error(
-                    "detached",
-                    format!("`{name}` is not attached to `{missing}`, and its file says so"),
-                )
-                .hint(format!("docker network connect --alias {name} {missing} {container}")),
-            );
-        }
-        for (address, published, target) in &seen.ports {
-            let declared = service
-                .ports
-                .iter()
-                .any(|port| port.target == *target && port.published.is_none_or(|port| port == *published));
-            if !declared {
-                said.push(
-                    Diagnostic::error("published-undeclared", format!("`{name}` publishes {address}:{published} → {target}, and its file does not say so"))
-                        .hint("seaworthy deploy"),
-                );
+        for container in shape.container_names(name) {
+            match facts.containers.iter().find(|seen| seen.name == container) {
+                Some(seen) if facts.host.engine != EngineKind::Process => {
+                    said.extend(changed_by_hand(shape, facts, name, seen));
+                    said.extend(published_otherwise(name, service, seen));
+                }
+                Some(_) => {}
+                None => said.push(missing(name, service, &container)),
             }
         }
     }
@@ -205,4 +178,57 @@ fn drift(shape: &Shape, facts: &Facts) -> Vec<Diagnostic> {
         }
     }
     said
+}
+
+fn missing(name: &ServiceName, service: &Service, container: &str) -> Diagnostic {
+    let message = match service.replicas() {
+        1 => format!("`{name}` has no container"),
+        _ => format!("`{name}` has no container `{container}`"),
+    };
+    Diagnostic::error("not-running", message).hint("seaworthy deploy")
+}
+
+/// What somebody changed on a container by hand.
+fn changed_by_hand(
+    shape: &Shape,
+    facts: &Facts,
+    name: &ServiceName,
+    seen: &ContainerSeen,
+) -> Vec<Diagnostic> {
+    let container = &seen.name;
+    let said = drift::of(shape, facts, name, seen).into_iter().map(|drift| match &drift {
+        Drift::AttachedElsewhere(extra) => {
+            let message = format!("`{name}` is attached to `{extra}`, and its file does not say so");
+            Diagnostic::error("attached-elsewhere", message)
+                .hint(format!("docker network disconnect {extra} {container}"))
+        }
+        Drift::Detached(missing) => {
+            let message = format!("`{name}` is not attached to `{missing}`, and its file says so");
+            Diagnostic::error("detached", message)
+                .hint(format!("docker network connect --alias {name} {missing} {container}"))
+        }
+        Drift::Restart(..) | Drift::Limit(..) => {
+            Diagnostic::error("changed-by-hand", format!("`{name}`: {}", drift.says()))
+                .hint("seaworthy deploy")
+        }
+    });
+    said.collect()
+}
+
+/// Ports that a container publishes and should not.
+fn published_otherwise(name: &ServiceName, service: &Service, seen: &ContainerSeen) -> Vec<Diagnostic> {
+    let undeclared = seen.ports.iter().filter(|(_, published, target)| {
+        let declares = |port: &stack::Port| {
+            let last = port.published_until.or(port.published);
+            let within = |first| (first..=last.unwrap_or(first)).contains(published);
+            port.target == *target && port.published.is_none_or(within)
+        };
+        !service.ports.iter().any(declares)
+    });
+    let said = undeclared.map(|(address, published, target)| {
+        let message =
+            format!("`{name}` publishes {address}:{published} → {target}, and its file does not say so");
+        Diagnostic::error("published-undeclared", message).hint("seaworthy deploy")
+    });
+    said.collect()
 }

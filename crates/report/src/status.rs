@@ -21,7 +21,7 @@ pub struct StatusReport {
     pub current: Option<u64>,
     /// The last good release.
     pub good: Option<u64>,
-    /// Services of the shape, in name order.
+    /// Services of the shape, in name order; one that is scaled, once for each of its containers.
     pub services: Vec<ServiceStatus>,
     /// Containers that no service of the shape explains.
     pub others: Vec<String>,
@@ -50,11 +50,14 @@ pub struct ServiceStatus {
 
 /// Puts a survey beside the shape.
 pub fn status_report(shape: &Shape, facts: &Facts, unfinished_run: Option<&str>) -> StatusReport {
-    let service = |name: &stack::ServiceName| {
-        let container = shape.container_name(name);
-        service_status(shape, name, facts.containers.iter().find(|seen| seen.name == container))
+    let services = |name: &stack::ServiceName| -> Vec<ServiceStatus> {
+        let containers = shape.container_names(name).into_iter();
+        let status = |container: String| {
+            service_status(shape, name, facts.containers.iter().find(|seen| seen.name == container))
+        };
+        containers.map(status).collect()
     };
-    let explained: Vec<String> = shape.services.keys().map(|name| shape.container_name(name)).collect();
+    let explained: Vec<String> = shape.services.keys().flat_map(|name| shape.container_names(name)).collect();
     let others = facts.containers.iter().filter(|seen| !explained.contains(&seen.name));
     StatusReport {
         schema: "seaworthy.status/1",
@@ -64,7 +67,7 @@ pub fn status_report(shape: &Shape, facts: &Facts, unfinished_run: Option<&str>)
         seen_at: facts.seen_at,
         current: facts.current,
         good: facts.good,
-        services: shape.services.keys().map(service).collect(),
+        services: shape.services.keys().flat_map(services).collect(),
         others: others.map(|seen| seen.name.clone()).collect(),
         newest_set: facts.sets.first().map(|set| (set.id.to_string(), set.point)),
         unfinished_run: unfinished_run.map(ToOwned::to_owned),
@@ -72,10 +75,7 @@ pub fn status_report(shape: &Shape, facts: &Facts, unfinished_run: Option<&str>)
 }
 
 fn service_status(shape: &Shape, name: &stack::ServiceName, seen: Option<&ContainerSeen>) -> ServiceStatus {
-    let once = shape.services.values().any(|other| {
-        let on = other.depends_on.get(name).map(|on| on.condition);
-        on == Some(stack::Condition::ServiceCompletedSuccessfully)
-    });
+    let once = shape.runs_once(name);
     let (state, well) = seen.map_or(("absent".to_owned(), false), |seen| phase(seen.phase, once));
     ServiceStatus {
         service: name.to_string(),

@@ -5,6 +5,7 @@
 // Only the binary's view talks to a person, through the streams it holds.
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+mod composed;
 mod contents;
 mod discretion;
 mod execute;

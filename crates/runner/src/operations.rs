@@ -33,6 +33,8 @@ pub struct Operations {
     pub shape: Shape,
     /// The bytes behind its references.
     pub materials: Materials,
+    /// Its canonical tree, as Compose has it.
+    compose: Option<serde_json::Value>,
 }
 
 /// What a verb was given besides its stack.
@@ -55,6 +57,7 @@ pub struct Given {
 }
 
 /// The project that a verb touches: the stack's own, or one beside it.
+#[derive(Clone)]
 struct Ground {
     shape: Shape,
     materials: Materials,
@@ -113,7 +116,8 @@ impl Operations {
             return Err(Stop { exit: Exit::Usage, diagnostics: loaded.diagnostics });
         };
         let keyring = open_keyring(&state)?;
-        Ok(Self { engine, state, keyring, clock, shape, materials: loaded.materials })
+        let (materials, compose) = (loaded.materials, loaded.compose.map(|tree| tree.0));
+        Ok(Self { engine, state, keyring, clock, shape, materials, compose })
     }
 
     /// What is kept of the stack.
@@ -131,9 +135,7 @@ impl Operations {
     /// # Errors
     /// When something that must be known could not be looked at.
     pub async fn facts(&self) -> Result<Facts, Stop> {
-        survey(&self.engine, &self.shape, &self.dir(), &self.keyring, self.clock.as_ref())
-            .await
-            .map_err(|err| Stop::precondition(said("survey", &err)))
+        self.facts_of(&self.shape).await
     }
 
     fn policy(&self, given: &Given) -> Policy {
@@ -145,6 +147,7 @@ impl Operations {
             confirmed: given.confirmed.clone(),
             shares: Some(secrets::keystore::different(&given.people.shares)),
             typed: given.typed.clone(),
+            fetched: false,
         }
     }
 
@@ -286,7 +289,19 @@ impl Operations {
             }
         }
         let facts = self.facts_of(&ground.shape).await?;
-        let plan = planner(&ground.shape, &facts, &self.policy(&given))?;
+        let mut policy = self.policy(&given);
+        let mut plan = planner(&ground.shape, &facts, &policy)?;
+        if plan.again {
+            let fetched = self.run(plan, &self.world(ground.clone(), &given), None, told).await?;
+            if fetched.progress.outcome != Some(Outcome::Applied) {
+                return Ok(fetched);
+            }
+            policy = Policy { fetched: true, ..self.policy(&given) };
+            plan = planner(&ground.shape, &self.facts_of(&ground.shape).await?, &policy)?;
+            if plan.is_empty() {
+                return Ok(fetched);
+            }
+        }
         // Taking up what was asked for before was all there was to do: that is what came of it.
         let taken_up = settled.as_ref().map(|(run, _)| run).filter(|run| run.plan().verb == verb);
         let applied = |run: &&Run| run.progress().outcome == Some(Outcome::Applied);
@@ -300,13 +315,16 @@ impl Operations {
 
     async fn facts_of(&self, shape: &Shape) -> Result<Facts, Stop> {
         let dir = self.state.stack(&shape.stack);
-        survey(&self.engine, shape, &dir, &self.keyring, self.clock.as_ref())
+        // A set's shape, or another project's, is not what the files say.
+        let compose = self.compose.as_ref().filter(|_| *shape == self.shape);
+        survey(&self.engine, shape, &dir, &self.keyring, self.clock.as_ref(), compose)
             .await
             .map_err(|err| Stop::precondition(said("survey", &err)))
     }
 
     fn world(&self, ground: Ground, given: &Given) -> LiveWorld {
         let Ground { shape, materials, set: _ } = ground;
+        let compose = self.compose.clone().filter(|_| shape == self.shape);
         LiveWorld {
             engine: self.engine.clone(),
             home: self.dir(),
@@ -314,6 +332,7 @@ impl Operations {
             keyring: self.keyring.clone(),
             materials,
             shape,
+            compose,
             sets: self.set_access(given),
             people: given.people.clone(),
             clock: self.clock.clone(),

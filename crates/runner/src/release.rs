@@ -14,6 +14,7 @@ use std::{
 };
 
 use host::files::{Readers, make_dir, replace, sync_parent};
+use plan::ComposeHashes;
 use secrets::{Keyring, Secret};
 use serde::{Deserialize, Serialize};
 use stack::{ContentId, Materials, SecretName, Shape, Tree};
@@ -38,6 +39,9 @@ pub struct Release {
     pub shape: Box<Shape>,
     /// Secret versions it uses.
     pub secrets: BTreeMap<SecretName, u32>,
+    /// What Compose would label with what the shape says.
+    #[serde(default)]
+    pub compose: ComposeHashes,
 }
 
 /// Why a release could not be kept or read.
@@ -107,7 +111,8 @@ impl Release {
     /// A release to be written.
     pub fn new(number: u64, shape: Shape, secrets: BTreeMap<SecretName, u32>, now: jiff::Timestamp) -> Self {
         let tool = env!("CARGO_PKG_VERSION").to_owned();
-        Self { schema: SCHEMA.to_owned(), number, written_at: now, tool, shape: Box::new(shape), secrets }
+        let (schema, shape, compose) = (SCHEMA.to_owned(), Box::new(shape), ComposeHashes::default());
+        Self { schema, number, written_at: now, tool, shape, secrets, compose }
     }
 
     /// Writes it whole, or not at all; done already where it exists.

@@ -8,7 +8,7 @@ use plan::{Facts, KeyStoreSeen, Phase, ReleaseSeen, SecretSeen, SetSeen, set::Se
 use secrets::{Keyring, Store, StoreError};
 use stack::{ServiceName, Shape};
 
-use crate::{Clock, Proofs, Release, ReleaseError, RunError, RunStore, StackDir, live::key_store};
+use crate::{Clock, Proofs, Release, ReleaseError, RunError, RunStore, StackDir, composed, live::key_store};
 
 /// How long a key store may take to say how it is.
 const KEY_STORE_PATIENCE: Duration = Duration::from_secs(3);
@@ -38,6 +38,8 @@ pub enum SurveyError {
 
 /// Looks at everything planners ask about.
 ///
+/// `compose` is the canonical tree of `shape`, values in it, where it was read from files.
+///
 /// # Errors
 /// When something that must be known could not be looked at. A target that is not there yet holds no sets.
 pub async fn survey(
@@ -46,6 +48,7 @@ pub async fn survey(
     dir: &StackDir,
     keyring: &Keyring,
     clock: &dyn Clock,
+    compose: Option<&serde_json::Value>,
 ) -> Result<Facts, SurveyError> {
     let observed = engine.observe(&scope_of(shape)).await?;
     let secrets = Store::open(dir.secrets(), keyring.clone()).list()?;
@@ -71,7 +74,9 @@ pub async fn survey(
         true => Vec::new(),
         false => RunStore::new(dir.runs()).attested()?,
     };
+    let compose = compose.map(|tree| composed::hashes(tree, shape, &observed.containers));
     Ok(Facts {
+        compose: compose.unwrap_or_default(),
         seen_at: clock.now(),
         host: observed.host,
         containers: observed.containers,
@@ -115,15 +120,27 @@ fn scope_of(shape: &Shape) -> Scope {
     let services = shape.services.values();
     Scope {
         project: shape.stack.to_string(),
-        images: services
-            .clone()
-            .map(|service| service.image.clone())
-            .filter(|image| !image.is_empty())
-            .collect(),
+        images: images_of(shape),
         networks: shape.networks.keys().map(|key| shape.network_name(key)).collect(),
         volumes: shape.volumes.keys().map(|key| shape.volume_name(key)).collect(),
         ports: services.flat_map(|service| service.ports.iter().filter_map(|port| port.published)).collect(),
     }
+}
+
+/// Images that services are made of, or mount.
+fn images_of(shape: &Shape) -> Vec<String> {
+    let of_service = |service: &stack::Service| {
+        let mounted = service.mounts.iter().filter_map(|mount| match &mount.source {
+            stack::MountSource::Image { image, .. } => Some(image.clone()),
+            _ => None,
+        });
+        [service.image.clone()].into_iter().chain(mounted).collect::<Vec<_>>()
+    };
+    let mut images: Vec<String> = shape.services.values().flat_map(of_service).collect();
+    images.retain(|image| !image.is_empty());
+    images.sort();
+    images.dedup();
+    images
 }
 
 fn releases(dir: &StackDir) -> Result<Vec<ReleaseSeen>, SurveyError> {
@@ -134,6 +151,7 @@ fn releases(dir: &StackDir) -> Result<Vec<ReleaseSeen>, SurveyError> {
         written_at: release.written_at,
         shape: release.shape,
         secrets: release.secrets,
+        compose: release.compose,
     };
     Ok(Release::list(dir)?.into_iter().map(seen).collect())
 }

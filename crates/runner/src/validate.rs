@@ -117,13 +117,22 @@ impl Operations {
             Err(err) => (causes(&err).join(": "), false),
         };
         if probes.is_empty() || !runs {
-            validation.answers.push(answer(format!("{service} runs"), saw, runs));
+            let subject = self.called(service, container);
+            validation.answers.push(answer(format!("{subject} runs"), saw, runs));
         }
         for probe in probes.iter().filter(|_| runs) {
             validation.answers.push(match ask(self.engine.as_ref(), &subject, probe).await {
                 Ok(seen) => answer(seen.probe, seen.saw, true),
                 Err(err) => answer(err.probe, err.saw, false),
             });
+        }
+    }
+
+    /// What a person calls a container: its service where there is only one.
+    fn called(&self, service: &ServiceName, container: &str) -> String {
+        match self.shape.container_names(service).as_slice() {
+            [_] => service.to_string(),
+            _ => format!("{service} ({container})"),
         }
     }
 

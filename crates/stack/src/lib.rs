@@ -4,6 +4,7 @@
 //! Pure and sans-IO: start at [`load`], which answers what it misses until nothing is missing.
 
 mod compose;
+pub mod compose_hash;
 mod discovery;
 mod load;
 mod materials;

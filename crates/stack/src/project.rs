@@ -23,7 +23,8 @@ impl Shape {
             service.expose.extend(listened);
             service.ports.clear();
             service.container_name = None;
-            service.scale = None;
+            // What is scaled to nothing is not wanted here either.
+            service.scale = service.scale.filter(|replicas| *replicas == 0);
             for attachment in service.networks.values_mut() {
                 attachment.ipv4_address = None;
                 attachment.ipv6_address = None;

@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use plan::{Facts, Policy};
 use stack::{
-    Attachment, BackupSpec, Condition, Dependency, DrillSpec, Mount, MountSource, NetworkKey, Port, Probe,
-    ProbeKind, ProbeRole, SecretKind, SecretName, SecretSpec, Service, ServiceName, Shape, StackName, State,
-    StateKind, Transit, VolumeKey,
+    Attachment, BackupSpec, Build, Condition, Dependency, DrillSpec, Hook, Mount, MountSource, Namespace,
+    NetworkKey, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName, SecretSpec, Service, ServiceName,
+    Shape, StackName, State, StateKind, Text, Transit, VolumeKey,
 };
 
 use crate::{Behaviour, ModelHost};
@@ -14,7 +14,11 @@ use crate::{Behaviour, ModelHost};
 /// A machine on which every image of the stack lies.
 pub fn machine() -> ModelHost {
     let images = ["pg:16", "bao:2", "bao:3", "migrate:1", "migrate:2", "app:1", "app:2"];
-    let mut host = images.into_iter().fold(ModelHost::new("blog"), ModelHost::with_image);
+    let crowded = ["nameless:1", "cache:1"];
+    let mut host = images.into_iter().chain(crowded).fold(ModelHost::new("blog"), ModelHost::with_image);
+    for image in ["nameless:1", "nameless:2"] {
+        host = host.with_image_volume(image, "/data");
+    }
     host.behave("migrate", Behaviour::Ends { code: 0 });
     host
 }
@@ -78,6 +82,34 @@ pub fn blog(version: u32) -> Shape {
     }
 }
 
+/// The blog as it can be written besides: two of web, which starts again with db, a cache in the network of web, and a
+/// db whose volume has no name. Another version has another db, and one web less.
+pub fn crowded_blog(version: u32) -> Shape {
+    let mut shape = blog(1);
+    let mut service =
+        |name: &str| -> Service { shape.services.remove(&ServiceName::from(name)).expect("it has one") };
+    let (mut db, mut web) = (service("db"), service("web"));
+    db.image = format!("nameless:{version}");
+    db.mounts.clear();
+    db.build = Some(Build { context: "/srv/blog/db".to_owned(), ..Build::default() });
+    let hook = |word: &str| Hook { command: vec![Text::literal(word)], ..Hook::default() };
+    (db.pre_stop, web.post_start, web.pre_stop) =
+        (vec![hook("checkpoint")], vec![hook("warm")], vec![hook("drain")]);
+    web.ports.clear();
+    web.scale = Some(4 - version);
+    web.depends_on.get_mut(&ServiceName::from("db")).expect("it waits for it").restart = true;
+    let cache = Service {
+        image: "cache:1".to_owned(),
+        network_mode: Some(Namespace::Service(ServiceName::from("web"))),
+        mounts: vec![Mount { target: "/cache".to_owned(), source: MountSource::Anonymous, read_only: false }],
+        ..Service::default()
+    };
+    let services = [("db", db), ("web", web), ("cache", cache)];
+    shape.services.extend(services.map(|(name, service)| (ServiceName::from(name), service)));
+    shape.volumes.remove(&VolumeKey::from("dbdata"));
+    shape
+}
+
 fn transit() -> Transit {
     Transit {
         key: "blog".to_owned(),
@@ -122,5 +154,6 @@ pub fn policy(facts: &Facts) -> Policy {
         // Whether a holder comes is what a test is about: planners have asked nobody.
         shares: None,
         typed: plan::Typed::default(),
+        fetched: false,
     }
 }

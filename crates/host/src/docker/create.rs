@@ -4,20 +4,30 @@
 //! never started is therefore completed again from the second step on.
 
 use bollard::{
-    models::{ContainerInspectResponse, NetworkConnectRequest},
+    body_full,
+    errors::Error,
+    models::{ContainerCreateBody, ContainerInspectResponse, NetworkConnectRequest},
     query_parameters::CreateContainerOptionsBuilder,
 };
-use plan::{Container, Output, Phase};
+use bytes::Bytes;
+use plan::{
+    Container, Output, Phase,
+    needs::{self, Need},
+};
 
 use super::{
-    Docker,
-    container::{Resolver, body, endpoint},
+    Docker, api_socket,
+    container::{Request, Resolver, request},
+    credentials, endpoints,
     fail::{fail, status},
-    files,
+    files::{self, Read},
     lifecycle::phase_of,
     owner::{IDENTITY, labels_of, project_of},
 };
 use crate::{Contents, EngineError, Trouble};
+
+/// Compose's label for the image that a container was made from.
+const IMAGE: &str = "com.docker.compose.image";
 
 /// What is there under the wanted name.
 enum There {
@@ -42,41 +52,85 @@ impl Docker {
             return Ok(Output::Unchanged);
         }
         // Everything is looked up before anything is made.
-        let version = self.client.client_version();
-        let mut resolver = Resolver::new(contents, &doing, (version.major_version, version.minor_version));
-        let body = body(spec, &mut resolver)?;
-        let archives = files::archives(spec, contents, &doing)?;
+        let mut resolver = Resolver::new(contents, &doing, self.api());
+        refuse_untold(&needs::of_service(&spec.settings, resolver.api), &doing)?;
+        let mut request = request(spec, &mut resolver)?;
+        let socket = self.settings_of_the_client(spec, &doing).await?;
+        let archives = files::archives(spec, contents, socket, &doing)?;
         if matches!(there, There::Leftover) {
             self.remove(&spec.name).await?;
         }
         if !matches!(there, There::Made) {
-            let options = CreateContainerOptionsBuilder::default().name(&spec.name).build();
-            let made = self.client.create_container(Some(options), body).await;
+            // Missing, it is the engine that says so.
+            if let Some(image) = self.image_id(&spec.settings.image).await? {
+                request.body.labels.get_or_insert_default().insert(IMAGE.to_owned(), image);
+            }
+            let made = self.create_container(spec, request).await;
             made.map_err(|error| explain_create(spec, &resolver, &doing, error))?;
         }
-        self.join_networks(spec).await?;
+        self.join_networks(spec, resolver.api).await?;
         self.deliver(&spec.name, archives).await?;
         Ok(if matches!(there, There::Made) { Output::Unchanged } else { Output::None })
     }
 
-    /// Joins the networks that the container is not on yet: the engine takes only one when it makes it.
-    async fn join_networks(&self, spec: &Container) -> Result<(), EngineError> {
-        if spec.networks.len() < 2 {
+    /// The settings of a Docker client, for a container that is given the engine's socket.
+    async fn settings_of_the_client(&self, spec: &Container, doing: &str) -> Result<Vec<Read>, EngineError> {
+        let Some(file) = api_socket::settings(&spec.settings) else { return Ok(Vec::new()) };
+        let all = self.registries.all().await;
+        let all = all.map_err(|error| EngineError::new(Trouble::Denied, doing).because(error))?;
+        Ok(vec![(file, credentials::settings_file(&all))])
+    }
+
+    async fn create_container(&self, spec: &Container, request: Request) -> Result<(), Error> {
+        let platform = spec.settings.platform.as_deref().unwrap_or_default();
+        let options = CreateContainerOptionsBuilder::default().name(&spec.name).platform(platform).build();
+        let Request { body, mac_address } = request;
+        let client = match mac_address {
+            Some(address) => telling(&self.client, with_mac_address(&body, address)),
+            None => self.client.clone(),
+        };
+        client.create_container(Some(options), body).await.map(|_| ())
+    }
+
+    /// Joins the networks that the engine did not take when it made the container, and that it is not on yet.
+    async fn join_networks(&self, spec: &Container, api: (usize, usize)) -> Result<(), EngineError> {
+        let networks = endpoints::afterwards(spec, api);
+        if networks.is_empty() {
             return Ok(());
         }
         let joined =
             self.container(&spec.name).await?.and_then(|container| container.network_settings?.networks);
         let joined = joined.unwrap_or_default();
-        for (name, attachment) in spec.networks.iter().filter(|(name, _)| !joined.contains_key(*name)) {
-            let request = NetworkConnectRequest {
-                container: spec.name.clone(),
-                endpoint_config: Some(endpoint(&spec.service, attachment)),
-            };
+        for (name, endpoint) in networks.into_iter().filter(|(name, _)| !joined.contains_key(*name)) {
+            let request =
+                NetworkConnectRequest { container: spec.name.clone(), endpoint_config: Some(endpoint) };
             let doing = format!("join container `{}` to network `{name}`", spec.name);
             self.client.connect_network(name, request).await.map_err(fail(doing))?;
         }
         Ok(())
     }
+}
+
+/// The plan was refused already where the engine was looked at first; here nobody can have forgotten to look.
+pub(super) fn refuse_untold(needs: &[Need], doing: &str) -> Result<(), EngineError> {
+    match needs.first() {
+        None => Ok(()),
+        Some(need) => Err(EngineError::new(Trouble::Unsupported, doing)
+            .because(format!("this engine cannot be told of `{}`", need.key))
+            .hint(format!("needs {}", need.engine()))),
+    }
+}
+
+/// The body with the one field that the client's types no longer have.
+fn with_mac_address(body: &ContainerCreateBody, address: String) -> Bytes {
+    let mut body = serde_json::to_value(body).expect("plain values always serialise");
+    body["MacAddress"] = address.into();
+    Bytes::from(body.to_string())
+}
+
+/// A client whose requests say this, whatever they are given.
+fn telling(client: &bollard::Docker, body: Bytes) -> bollard::Docker {
+    client.clone().with_request_modifier(move |request| request.map(|_| body_full(body.clone())))
 }
 
 fn there(
@@ -108,12 +162,7 @@ fn there(
     }
 }
 
-fn explain_create(
-    spec: &Container,
-    resolver: &Resolver<'_>,
-    doing: &str,
-    error: bollard::errors::Error,
-) -> EngineError {
+fn explain_create(spec: &Container, resolver: &Resolver<'_>, doing: &str, error: Error) -> EngineError {
     let hint = (status(&error) == Some(404))
         .then(|| format!("image `{}` or one of its networks is not on the host", spec.settings.image));
     // The engine may quote what it was told, environment included.
@@ -157,7 +206,7 @@ pub(in crate::docker) mod tests {
     }
 
     /// Every text is the word `canary`.
-    struct Canary;
+    pub(in crate::docker) struct Canary;
 
     impl Contents for Canary {
         fn text(&self, _: &Text) -> Result<Secret<String>, ContentsError> {
@@ -200,25 +249,20 @@ pub(in crate::docker) mod tests {
         let password = Text(vec![Part::Literal("p=".into()), Part::Secret("db".into())]);
         spec.settings.environment.insert("PASSWORD".into(), Some(password));
         let mut resolver = Resolver::new(&Canary, "make it", (1, 41));
-        let body = body(&spec, &mut resolver).unwrap();
-        assert_eq!(body.env.unwrap(), ["PASSWORD=canary"]);
+        let request = request(&spec, &mut resolver).unwrap();
+        assert_eq!(request.body.env.unwrap(), ["PASSWORD=canary"]);
         assert_eq!(resolver.scrub("invalid: PASSWORD=canary"), "invalid: PASSWORD=[secret]");
     }
 
     #[test]
-    fn a_start_interval_needs_an_engine_that_has_it() {
+    fn what_this_engine_cannot_be_told_is_refused_before_anything_is_made() {
         let mut spec = container("app");
-        let check = stack::Healthcheck {
-            test: vec![Text::literal("NONE")],
-            interval: None,
-            timeout: None,
-            start_period: None,
-            start_interval: Some(std::time::Duration::from_secs(1)),
-            retries: None,
-        };
-        spec.settings.healthcheck = Some(check);
-        let mut old = Resolver::new(&Canary, "make it", (1, 41));
-        assert_eq!(body(&spec, &mut old).unwrap_err().trouble, Trouble::Unsupported);
-        assert!(body(&spec, &mut Resolver::new(&Canary, "make it", (1, 44))).is_ok());
+        spec.settings.annotations.insert("blue".into(), "yes".into());
+        let refuse = |api| refuse_untold(&needs::of_service(&spec.settings, api), "make it");
+        let error = refuse((1, 42)).unwrap_err();
+        assert_eq!(error.trouble, Trouble::Unsupported);
+        assert_eq!(error.source.unwrap().to_string(), "this engine cannot be told of `annotations`");
+        assert_eq!(error.hint.as_deref(), Some("needs Docker 24 (API 1.43)"));
+        assert!(refuse((1, 43)).is_ok());
     }
 }

@@ -3,14 +3,17 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::{
-    models::{Ipam, IpamConfig, NetworkCreateRequest, NetworkInspect, VolumeCreateRequest},
+    models::{NetworkInspect, VolumeCreateRequest},
     query_parameters::RemoveVolumeOptions,
 };
-use plan::{Effect, NetworkSpec, Output, VolumeSpec};
+use plan::{Effect, NetworkSpec, Output, VolumeSpec, needs};
 
 use super::{
     Docker,
+    create::refuse_untold,
     fail::{fail, found, status},
+    image::Wanted,
+    network,
     observe::attached,
     owner::{PROJECT, project_of, refuse_unowned},
 };
@@ -23,7 +26,11 @@ impl Docker {
         contents: &dyn Contents,
     ) -> Result<Output, EngineError> {
         match effect {
-            Effect::EnsureImage { image, always } => self.ensure_image(image, *always).await,
+            Effect::EnsureImage { image, platform, always } => {
+                let platform = platform.as_deref();
+                self.ensure_image(Wanted { image, platform, always: *always }).await
+            }
+            Effect::BuildImage { image, build } => self.build_image(image, build, contents).await,
             Effect::EnsureNetwork { network } => self.ensure_network(network).await,
             Effect::EnsureVolume { volume } => self.ensure_volume(volume).await,
             Effect::Create { container } => self.create(container, contents).await,
@@ -32,6 +39,7 @@ impl Docker {
             Effect::Resume { container, restart } => self.resume(container, *restart).await,
             Effect::Rename { from, to } => self.rename(from, to).await,
             Effect::Remove { container } => self.remove(container).await,
+            Effect::Discard { container } => self.discard(container).await,
             Effect::RemoveNetwork { name } => self.remove_network(name).await,
             Effect::RemoveVolume { name } => self.remove_volume(name).await,
         }
@@ -45,19 +53,8 @@ impl Docker {
             same_network(spec, &network, &doing)?;
             return Ok(Output::Unchanged);
         }
-        let pool = |pool: &stack::IpamPool| IpamConfig { subnet: pool.subnet.clone(), ..Default::default() };
-        let subnets = spec.ipam.pools.iter().map(pool);
-        let subnets: Vec<IpamConfig> = subnets.collect();
-        let request = NetworkCreateRequest {
-            name: spec.name.clone(),
-            driver: spec.driver.clone(),
-            internal: Some(spec.internal),
-            options: Some(map(&spec.driver_opts)),
-            labels: Some(map(&spec.labels)),
-            ipam: (!subnets.is_empty()).then(|| Ipam { config: Some(subnets), ..Default::default() }),
-            ..Default::default()
-        };
-        self.client.create_network(request).await.map_err(fail(doing))?;
+        refuse_untold(&needs::of_network(spec, self.api()), &doing)?;
+        self.client.create_network(network::request(spec)).await.map_err(fail(doing))?;
         Ok(Output::None)
     }
 

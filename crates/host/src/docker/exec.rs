@@ -8,6 +8,7 @@ use bollard::{
     query_parameters::LogsOptionsBuilder,
 };
 use futures_util::{StreamExt, future};
+use secrets::Secret;
 use tokio::sync::mpsc;
 
 use super::{
@@ -37,13 +38,20 @@ impl Docker {
             attach_stderr: Some(true),
             cmd: Some(request.command.clone()),
             user: request.user.clone(),
+            privileged: Some(request.privileged),
+            working_dir: request.working_dir.clone(),
+            env: Some(variables(request)),
             ..Default::default()
         };
         let made =
             self.client.create_exec(container, options).await.map_err(|error| match status(&error) {
                 // The engine's "conflict" means here that the container does not run.
                 Some(409) => EngineError::new(Trouble::Refused, doing.as_str()).because(error),
-                _ => fail(doing.as_str())(error),
+                // The engine may quote what it was told.
+                _ => {
+                    let said = scrubbed(&error.to_string(), request);
+                    EngineError { source: Some(said.into()), ..fail(doing.as_str())(error) }
+                }
             })?;
         let how = StartExecOptions { output_capacity: Some(OUTPUT_CAPACITY), ..Default::default() };
         let started = self.client.start_exec(&made.id, Some(how)).await.map_err(fail(doing.as_str()))?;
@@ -88,6 +96,20 @@ impl Docker {
         });
         Ok(receiver)
     }
+}
+
+/// `KEY=VALUE` for each; a bare `KEY` takes a variable of the container away.
+fn variables(request: &ExecRequest) -> Vec<String> {
+    let variable = |(key, value): (&String, &Option<Secret<String>>)| match value {
+        Some(value) => format!("{key}={}", value.expose()),
+        None => key.clone(),
+    };
+    request.environment.iter().map(variable).collect()
+}
+
+fn scrubbed(said: &str, request: &ExecRequest) -> String {
+    let values = request.environment.values().flatten().map(Secret::expose).filter(|value| !value.is_empty());
+    values.fold(said.to_owned(), |said, value| said.replace(value.as_str(), "[secret]"))
 }
 
 /// The exit status of an exec whose streams have ended. It may run on for a moment, or for long where it closed them

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use plan::{Container, Delivered, ResolvedMount};
 use secrets::Secret;
 
-use super::{Docker, fail::fail};
+use super::{Docker, api_socket, fail::fail};
 use crate::{Contents, EngineError, Trouble};
 
 /// An archive for each directory that is unpacked into: `/`, or one with a private volume.
@@ -23,27 +23,36 @@ pub(super) type Archives = BTreeMap<String, Secret<Vec<u8>>>;
 
 /// Directories that need a private volume to take this container's files.
 pub(super) fn private_directories(spec: &Container) -> BTreeSet<String> {
-    let places = spec.files.iter().filter_map(|file| place(spec, file).ok());
+    let settings = api_socket::settings(&spec.settings);
+    let places = spec.files.iter().chain(&settings).filter_map(|file| place(spec, file).ok());
     places.filter(|place| place.private).map(|place| place.directory).collect()
 }
 
-/// Reads all files, before anything is made.
+/// A file, and what is in it.
+pub(super) type Read = (Delivered, Secret<Vec<u8>>);
+
+/// Reads all files, before anything is made; `more` are files that were read already.
 pub(super) fn archives(
     spec: &Container,
     contents: &dyn Contents,
+    more: Vec<Read>,
     doing: &str,
 ) -> Result<Archives, EngineError> {
-    let mut by_directory: BTreeMap<String, Vec<&Delivered>> = BTreeMap::new();
-    for file in &spec.files {
+    let unread = |error: crate::ContentsError| EngineError::new(Trouble::NotFound, doing).because(error);
+    let read = spec.files.iter().map(|file| Ok((file.clone(), contents.file(file).map_err(unread)?)));
+    let read: Vec<Read> = read.collect::<Result<_, EngineError>>()?;
+    let mut by_directory: BTreeMap<String, Vec<Read>> = BTreeMap::new();
+    for (file, bytes) in read.into_iter().chain(more) {
+        let file = &file;
         let place = place(spec, file).map_err(|because| {
             EngineError::new(Trouble::Unsupported, doing)
                 .because(format!("file `{}` cannot be delivered: {because}", file.target))
                 .hint("give it a `target:` in a directory of its own")
         })?;
-        by_directory.entry(place.directory).or_default().push(file);
+        by_directory.entry(place.directory).or_default().push((file.clone(), bytes));
     }
     let archived = by_directory.into_iter().map(|(directory, files)| {
-        let archive = archive(&directory, &files, contents, doing)?;
+        let archive = archive(&directory, &files, doing)?;
         Ok((directory, archive))
     });
     archived.collect()
@@ -73,10 +82,16 @@ struct Place {
 fn place(spec: &Container, file: &Delivered) -> Result<Place, &'static str> {
     let parent = Path::new(&file.target).parent().filter(|_| file.target.starts_with('/'));
     let parent = parent.ok_or("its target is not an absolute path")?;
-    let over = spec.mounts.iter().filter(|mount| parent.starts_with(target(mount)));
+    let memory = spec.settings.tmpfs.keys().map(|target| ResolvedMount::Tmpfs {
+        target: target.clone(),
+        size_bytes: None,
+        mode: None,
+    });
+    let mounts: Vec<ResolvedMount> = spec.mounts.iter().cloned().chain(memory).collect();
+    let over = mounts.iter().filter(|mount| parent.starts_with(mount.target()));
     // The innermost mount is the one that is seen there.
-    let over = over.max_by_key(|mount| Path::new(target(mount)).components().count());
-    let exactly = over.is_some_and(|mount| Path::new(target(mount)) == parent);
+    let over = over.max_by_key(|mount| Path::new(mount.target()).components().count());
+    let exactly = over.is_some_and(|mount| Path::new(mount.target()) == parent);
     let directory = parent.to_string_lossy().into_owned();
     match over {
         Some(ResolvedMount::Bind { .. } | ResolvedMount::Kept { .. }) if exactly => {
@@ -94,34 +109,13 @@ fn place(spec: &Container, file: &Delivered) -> Result<Place, &'static str> {
     }
 }
 
-fn target(mount: &ResolvedMount) -> &str {
-    match mount {
-        ResolvedMount::Volume { target, .. }
-        | ResolvedMount::Anonymous { target }
-        | ResolvedMount::Bind { target, .. }
-        | ResolvedMount::Kept { target, .. }
-        | ResolvedMount::Tmpfs { target, .. }
-        | ResolvedMount::Image { target, .. } => target,
-    }
-}
-
 /// A tar of the files, with paths relative to `directory`. It has no entries for directories: the engine makes those
 /// that are missing, and those that are there keep their owner and mode.
-fn archive(
-    directory: &str,
-    files: &[&Delivered],
-    contents: &dyn Contents,
-    doing: &str,
-) -> Result<Secret<Vec<u8>>, EngineError> {
-    let unread = |error: crate::ContentsError| EngineError::new(Trouble::NotFound, doing).because(error);
-    let read: Vec<(&Delivered, Secret<Vec<u8>>)> = files
-        .iter()
-        .map(|file| Ok((*file, contents.file(file).map_err(unread)?)))
-        .collect::<Result<_, EngineError>>()?;
+fn archive(directory: &str, read: &[Read], doing: &str) -> Result<Secret<Vec<u8>>, EngineError> {
     // Reserved in full (headers, padding, long names, end), so that no copy is left behind by growing.
     let size: usize = read.iter().map(|(file, bytes)| bytes.expose().len() + file.target.len() + 4096).sum();
     let mut tar = tar::Builder::new(Vec::with_capacity(size + 4096));
-    for (file, bytes) in &read {
+    for (file, bytes) in read {
         let path = Path::new(&file.target).strip_prefix(directory).unwrap_or(Path::new(&file.target));
         let mut header = tar::Header::new_gnu();
         header.set_size(bytes.expose().len() as u64);
@@ -175,6 +169,15 @@ mod tests {
         assert_eq!(check(true, &[], "/run/secrets/key"), Ok(("/run/secrets".into(), true)));
         assert_eq!(check(false, &[tmpfs("/run")], "/run/secrets/key"), Ok(("/run/secrets".into(), true)));
         assert_eq!(check(true, &[volume("/data", true)], "/data/conf/key"), Ok(("/data/conf".into(), true)));
+    }
+
+    #[test]
+    fn memory_that_the_service_itself_asks_for_is_a_mount_like_any_other() {
+        let mut spec = crate::docker::create::tests::container("app");
+        spec.settings.tmpfs.insert("/run".into(), "size=1m".into());
+        let file = crate::docker::create::tests::delivered("/run/secrets/key", 0o444);
+        let private = Place { directory: "/run/secrets".into(), private: true };
+        assert_eq!(place(&spec, &file), Ok(private));
     }
 
     #[test]

@@ -2,7 +2,9 @@
 
 use bollard::{errors::Error, query_parameters::CreateImageOptionsBuilder};
 use futures_util::TryStreamExt;
+use hyper::header::HeaderValue;
 use plan::Output;
+use secrets::Secret;
 
 use super::{
     Docker,
@@ -10,24 +12,74 @@ use super::{
 };
 use crate::{EngineError, Trouble};
 
+/// How an image is to be had.
+pub(super) struct Wanted<'a> {
+    /// Reference as written.
+    pub(super) image: &'a str,
+    /// Of which platform; nothing: the engine's own.
+    pub(super) platform: Option<&'a str>,
+    /// Pulled even when it is there.
+    pub(super) always: bool,
+}
+
 impl Docker {
-    pub(super) async fn ensure_image(&self, image: &str, always: bool) -> Result<Output, EngineError> {
-        if !always && self.image_id(image).await?.is_some() {
+    pub(super) async fn ensure_image(&self, wanted: Wanted<'_>) -> Result<Output, EngineError> {
+        let Wanted { image, platform, always } = wanted;
+        let there = self.image_id(image).await?;
+        if there.is_some() && !always {
             return Ok(Output::Unchanged);
         }
-        let options = CreateImageOptionsBuilder::default().from_image(&with_tag(image)).build();
-        let pulled = self.client.create_image(Some(options), None, None).try_for_each(async |_| Ok(())).await;
-        pulled.map_err(|error| explain_pull(image, error))?;
+        let credential = self.registries.of_image(image).await;
+        let credential = credential.map_err(|error| {
+            EngineError::new(Trouble::Denied, format!("find the credential for image `{image}`"))
+                .because(error)
+                .hint("`docker login` writes it anew; `docker logout` removes it")
+        })?;
+        let known = credential.is_some();
+        let credential = credential.map(|credential| ("X-Registry-Auth", credential.header(image)));
+        let client = saying(self.client.clone(), credential, "");
+        let options = CreateImageOptionsBuilder::default()
+            .from_image(&with_tag(image))
+            .platform(platform.unwrap_or_default())
+            .build();
+        let pulled = client.create_image(Some(options), None, None).try_for_each(async |_| Ok(())).await;
+        pulled.map_err(|error| explain_pull(image, known, error))?;
         let missing =
             || EngineError::new(Trouble::NotFound, format!("find image `{image}` after it was pulled"));
-        Ok(Output::Image { id: self.image_id(image).await?.ok_or_else(missing)? })
+        let id = self.image_id(image).await?.ok_or_else(missing)?;
+        Ok(if there.as_ref() == Some(&id) { Output::Unchanged } else { Output::Image { id } })
     }
 
-    async fn image_id(&self, image: &str) -> Result<Option<String>, EngineError> {
+    pub(super) async fn image_id(&self, image: &str) -> Result<Option<String>, EngineError> {
         let found = found(self.client.inspect_image(image).await)
             .map_err(fail(format!("inspect image `{image}`")))?;
         Ok(found.and_then(|image| image.id))
     }
+}
+
+/// A client whose requests carry a credential, and say this more in their query. The client's own way encodes a
+/// credential in an alphabet that engines do not read.
+pub(super) fn saying(
+    client: bollard::Docker,
+    credential: Option<(&'static str, Secret<String>)>,
+    query: &str,
+) -> bollard::Docker {
+    let header = credential.map(|(name, value)| {
+        let mut value = HeaderValue::from_str(value.expose()).expect("base64 is a header's value");
+        // Whatever prints the request leaves it out.
+        value.set_sensitive(true);
+        (name, value)
+    });
+    let query = query.to_owned();
+    client.with_request_modifier(move |mut request| {
+        if let Some((name, value)) = &header {
+            request.headers_mut().insert(*name, value.clone());
+        }
+        if let Ok(uri) = format!("{}{query}", request.uri()).parse() {
+            *request.uri_mut() = uri;
+        }
+        request
+    })
 }
 
 /// The reference with `:latest` where it has neither tag nor digest: without one the engine would pull every tag.
@@ -36,15 +88,20 @@ fn with_tag(image: &str) -> String {
     if name.contains(':') || image.contains('@') { image.to_owned() } else { format!("{image}:latest") }
 }
 
-fn explain_pull(image: &str, error: Error) -> EngineError {
+fn explain_pull(image: &str, known: bool, error: Error) -> EngineError {
     let doing = format!("pull image `{image}`");
+    let words = error.to_string();
+    let said = |word| words.contains(word);
     // Registries that hide what they hold say "denied" for what does not exist, and the engine passes it on as 404.
-    let absent = status(&error) == Some(404)
-        || matches!(&error, Error::DockerStreamError { error } if error.contains("not found"));
-    if absent {
-        return EngineError::new(Trouble::NotFound, doing).because(error).hint(
-            "check the name and the tag; a private image has to be on the host already (`docker pull`)",
-        );
+    let absent = status(&error) == Some(404) || said("not found");
+    let denied = said("unauthorized") || said("denied") || said("no basic auth credentials");
+    if absent || denied {
+        let hint = match known {
+            true => "check the name, the tag, and whether this registry\'s user may read it",
+            false => "check the name and the tag; for a private image, `docker login` to its registry first",
+        };
+        let trouble = if absent { Trouble::NotFound } else { Trouble::Denied };
+        return EngineError::new(trouble, doing).because(error).hint(hint);
     }
     fail(doing)(error)
         .hint("the registry could not be asked: check the network, or bring the image with `docker load`")

@@ -8,7 +8,8 @@ use bollard::{
         ContainerInspectResponse, ContainerUpdateBody, RestartPolicy, RestartPolicyNameEnum as PolicyName,
     },
     query_parameters::{
-        RemoveContainerOptionsBuilder, RenameContainerOptionsBuilder, StopContainerOptionsBuilder,
+        RemoveContainerOptionsBuilder, RemoveVolumeOptions, RenameContainerOptionsBuilder,
+        StopContainerOptionsBuilder,
     },
 };
 use plan::{Output, Phase};
@@ -17,7 +18,7 @@ use stack::Restart;
 use super::{
     ANSWER_SECS, Docker,
     fail::{fail, status},
-    observe::phase,
+    observe::{anonymous, phase},
     owner::{labels_of, project_of},
 };
 use crate::{EngineError, Trouble};
@@ -94,7 +95,7 @@ impl Docker {
         let doing = format!("remove container `{name}`");
         let Some(container) = self.owned_container(name, &doing).await? else { return Ok(Output::Unchanged) };
         let id = container.id.unwrap_or_else(|| name.to_owned());
-        let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(false).build();
         match self.client.remove_container(&id, Some(options)).await {
             Ok(()) => Ok(Output::None),
             Err(error) if status(&error) == Some(404) => Ok(Output::Unchanged),
@@ -102,6 +103,25 @@ impl Docker {
             Err(error) if status(&error) == Some(409) => self.await_removal(name, doing, error).await,
             Err(error) => Err(fail(doing)(error)),
         }
+    }
+
+    /// Removes a container with its volumes without a name. They are removed one by one: the engine would spare those
+    /// that were carried over from a container before.
+    pub(super) async fn discard(&self, name: &str) -> Result<Output, EngineError> {
+        let doing = format!("remove container `{name}`");
+        let Some(container) = self.owned_container(name, &doing).await? else { return Ok(Output::Unchanged) };
+        let volumes = anonymous(&container.mounts.unwrap_or_default());
+        let removed = self.remove(name).await?;
+        for volume in volumes {
+            let doing = format!("remove volume `{}` of container `{name}`", volume.name);
+            match self.client.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await {
+                Ok(()) => {}
+                // Gone, or mounted by the container that it was carried over to or from.
+                Err(error) if matches!(status(&error), Some(404 | 409)) => {}
+                Err(error) => return Err(fail(doing)(error)),
+            }
+        }
+        Ok(removed)
     }
 
     async fn await_removal(&self, name: &str, doing: String, error: Error) -> Result<Output, EngineError> {

@@ -2,21 +2,32 @@
 //!
 //! Names and labels are Compose's, as the plan gives them, so that `docker compose ps|logs|exec` work on our stacks.
 
+mod api_socket;
+mod build;
 mod container;
 mod create;
+mod credentials;
 mod effects;
+mod endpoints;
 mod exec;
 mod fail;
 mod files;
+mod host_config;
 mod image;
 mod lifecycle;
+mod mounts;
+mod network;
 mod observe;
 mod owner;
 mod ports;
+mod publishing;
 mod reach;
+mod resources;
 mod self_image;
 mod side;
 mod streams;
+#[cfg(test)]
+mod told;
 
 use std::path::{Path, PathBuf};
 
@@ -45,6 +56,8 @@ const ANSWER_SECS: u64 = 120;
 #[derive(Debug)]
 pub struct Docker {
     client: bollard::Docker,
+    /// Where credentials of registries are kept.
+    registries: credentials::Client,
     /// It runs on this machine: its containers' addresses can be dialled, its directories looked at.
     local: bool,
     /// What the side container's image is made of.
@@ -82,7 +95,28 @@ impl Docker {
             .hint("Docker 20.10 (API 1.41) or later is needed"));
         }
         let executable = PathBuf::from("/proc/self/exe");
-        Ok(Self { client, local, executable, side_image: OnceCell::new(), swept: OnceCell::new() })
+        let registries = credentials::Client::of_environment();
+        Ok(Self {
+            client,
+            registries,
+            local,
+            executable,
+            side_image: OnceCell::new(),
+            swept: OnceCell::new(),
+        })
+    }
+
+    /// The API that is spoken with it.
+    fn api(&self) -> (usize, usize) {
+        let version = self.client.client_version();
+        (version.major_version, version.minor_version)
+    }
+
+    /// The same engine, with credentials of registries from another directory than `DOCKER_CONFIG` or `~/.docker`.
+    #[must_use]
+    pub fn with_credentials_of(mut self, directory: impl Into<PathBuf>) -> Self {
+        self.registries.dir = Some(directory.into());
+        self
     }
 
     /// The same engine, with side containers made of another executable than the running one.

@@ -5,13 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use bollard::{
     models::{
         ContainerInspectResponse, ContainerState, ContainerStateStatusEnum as Status, ContainerSummary,
-        HealthStatusEnum, ImageInspect, NetworkInspect, PortMap,
+        HealthStatusEnum, HostConfig, ImageInspect, MountPoint, NetworkInspect, PortMap, RestartPolicy,
+        RestartPolicyNameEnum as PolicyName,
     },
     query_parameters::{ListContainersOptionsBuilder, ListNetworksOptionsBuilder, ListVolumesOptionsBuilder},
 };
 use futures_util::future::try_join_all;
-use plan::{ContainerSeen, HostSeen, ImageSeen, NetworkSeen, Phase, VolumeSeen};
-use stack::{EngineKind, ServiceName};
+use plan::{AnonymousSeen, ContainerSeen, HostSeen, ImageSeen, Limits, NetworkSeen, Phase, VolumeSeen};
+use stack::{EngineKind, Restart, ServiceName};
 
 use super::{
     Docker,
@@ -168,22 +169,62 @@ fn container_seen(inspected: ContainerInspectResponse) -> ContainerSeen {
     let mut networks: Vec<String> = attached.into_keys().collect();
     networks.sort();
     addresses.sort();
-    let declared = inspected.host_config.and_then(|host| host.port_bindings).unwrap_or_default();
+    let declared =
+        inspected.host_config.as_ref().and_then(|host| host.port_bindings.clone()).unwrap_or_default();
     // What really is published knows the ports that the engine picked; a stopped container has only its declaration.
     let live = published(&settings.ports.unwrap_or_default());
     ContainerSeen {
         name: inspected.name.unwrap_or_default().trim_start_matches('/').to_owned(),
         id: inspected.id.unwrap_or_default(),
         service: ServiceName::new(label("com.docker.compose.service").unwrap_or_default()),
+        number: label("com.docker.compose.container-number").and_then(|number| number.parse().ok()),
         image_id: inspected.image.unwrap_or_default(),
         phase: phase(&state),
         identity: label("seaworthy.identity").unwrap_or_default(),
+        compose_hash: label("com.docker.compose.config-hash").unwrap_or_default(),
+        restart: inspected.host_config.as_ref().and_then(|host| restart(host.restart_policy.as_ref()?)),
+        limits: inspected.host_config.as_ref().map(limits),
         release: label("seaworthy.release").and_then(|release| release.parse().ok()),
         state_dir: label("seaworthy.state"),
         networks,
+        anonymous: anonymous(&inspected.mounts.unwrap_or_default()),
         addresses,
         ports: if live.is_empty() { published(&declared) } else { live },
     }
+}
+
+fn restart(policy: &RestartPolicy) -> Option<Restart> {
+    Some(match policy.name? {
+        PolicyName::EMPTY | PolicyName::NO => Restart::No,
+        PolicyName::ALWAYS => Restart::Always,
+        PolicyName::UNLESS_STOPPED => Restart::UnlessStopped,
+        PolicyName::ON_FAILURE => {
+            let times = policy.maximum_retry_count.filter(|times| *times > 0);
+            Restart::OnFailure(times.and_then(|times| u32::try_from(times).ok()))
+        }
+    })
+}
+
+/// The engine says 0, or nothing, for no limit; -1 too, of processes.
+fn limits(host: &HostConfig) -> Limits {
+    let memory = host.memory.and_then(|bytes| u64::try_from(bytes).ok());
+    Limits {
+        memory_bytes: memory.filter(|bytes| *bytes > 0),
+        nano_cpus: host.nano_cpus.filter(|cpus| *cpus > 0),
+        pids: host.pids_limit.filter(|pids| *pids > 0),
+    }
+}
+
+/// Volumes without a name among what a container mounts: the engine calls such a one by 64 hexadecimal digits.
+pub(super) fn anonymous(mounts: &[MountPoint]) -> Vec<AnonymousSeen> {
+    let nameless = |name: &str| name.len() == 64 && name.chars().all(|c| matches!(c, '0'..='9' | 'a'..='f'));
+    let volumes = mounts.iter().filter_map(|mount| {
+        let name = mount.name.clone().filter(|name| nameless(name))?;
+        Some(AnonymousSeen { name, target: mount.destination.clone()? })
+    });
+    let mut found: Vec<AnonymousSeen> = volumes.collect();
+    found.sort_by(|a, b| a.target.cmp(&b.target));
+    found
 }
 
 /// What a container is doing, from the engine's own words.
@@ -238,8 +279,12 @@ pub(super) fn attached(network: &NetworkInspect) -> Vec<String> {
 
 fn image_seen(image: ImageInspect) -> ImageSeen {
     let digest = image.repo_digests.unwrap_or_default().into_iter().next();
+    // An engine that does not know says the year 1.
+    let named_at = image.metadata.and_then(|metadata| metadata.last_tag_time?.parse().ok());
     ImageSeen {
+        named_at,
         id: image.id.unwrap_or_default(),
         digest: digest.and_then(|digest| digest.split_once('@').map(|(_, digest)| digest.to_owned())),
+        volumes: image.config.and_then(|config| config.volumes).unwrap_or_default(),
     }
 }

@@ -145,17 +145,28 @@ async fn connected(mut stream: Box<dyn Stream>) -> Result<String, Miss> {
 
 async fn exec(engine: &dyn Engine, subject: &Subject<'_>, command: &[String]) -> Result<String, Miss> {
     let request = ExecRequest { command: command.to_vec(), ..ExecRequest::default() };
-    let running = engine.exec(subject.container, &request).await.map_err(|err| engine_said(&err))?;
-    let (stdout, stderr) = tokio::join!(read_some(running.stdout), read_some(running.stderr));
-    match running.exit.await {
-        Ok(0) => Ok("exit 0".to_owned()),
-        Ok(code) => {
-            let said = [stderr, stdout].into_iter().find(|said| !said.trim().is_empty());
-            let said = said.map_or_else(String::new, |said| format!(", it said: {}", excerpt(&said)));
-            Err(Miss::seen(format!("exit {code}{said}")))
-        }
+    match run_to_end(engine, subject.container, &request).await {
+        Ok((0, _)) => Ok("exit 0".to_owned()),
+        Ok((code, said)) if said.is_empty() => Err(Miss::seen(format!("exit {code}"))),
+        Ok((code, said)) => Err(Miss::seen(format!("exit {code}, it said: {said}"))),
         Err(err) => Err(engine_said(&err)),
     }
+}
+
+/// Runs a command in a container to its end: its exit status, and the first of what it said, stderr before stdout.
+///
+/// # Errors
+/// When it could not be run.
+pub async fn run_to_end(
+    engine: &dyn Engine,
+    container: &str,
+    request: &ExecRequest,
+) -> Result<(i64, String), EngineError> {
+    let running = engine.exec(container, request).await?;
+    let (stdout, stderr) = tokio::join!(read_some(running.stdout), read_some(running.stderr));
+    let code = running.exit.await?;
+    let said = [stderr, stdout].into_iter().find(|said| !said.trim().is_empty());
+    Ok((code, said.map(|said| excerpt(&said)).unwrap_or_default()))
 }
 
 /// Reads to the end, keeping the first few thousand bytes.

@@ -113,7 +113,7 @@ impl Engine for Process {
     async fn apply(&self, effect: &Effect, contents: &dyn Contents) -> Result<Output, EngineError> {
         match effect {
             // Images are not used.
-            Effect::EnsureImage { .. } => Ok(Output::Unchanged),
+            Effect::EnsureImage { .. } | Effect::BuildImage { .. } => Ok(Output::Unchanged),
             Effect::EnsureNetwork { network } => self.ensure_network(network),
             Effect::EnsureVolume { volume } => self.ensure_volume(volume),
             Effect::Create { container } => self.create(container, contents),
@@ -121,7 +121,8 @@ impl Engine for Process {
             Effect::Stop { container, grace } => self.stop(container, *grace).await,
             Effect::Resume { container, restart } => self.resume(container, *restart).await,
             Effect::Rename { from, to } => self.rename(from, to),
-            Effect::Remove { container } => self.remove(container).await,
+            // A volume without a name lies in its container's own directory.
+            Effect::Remove { container } | Effect::Discard { container } => self.remove(container).await,
             Effect::RemoveNetwork { name } => self.remove_network(name),
             Effect::RemoveVolume { name } => self.remove_volume(name).await,
         }

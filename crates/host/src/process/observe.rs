@@ -99,11 +99,16 @@ impl Process {
         let (spec, look) = (instance.spec()?, instance.look()?);
         Ok(ContainerSeen {
             phase: look.phase(),
+            anonymous: Vec::new(),
             addresses: vec![self.address_of(&instance, &spec)?.to_string()],
             state_dir: spec.labels.get("seaworthy.state").cloned(),
             networks: spec.networks.into_keys().collect(),
+            number: Some(spec.number),
             service: spec.service,
             identity: spec.identity,
+            compose_hash: String::new(),
+            restart: None,
+            limits: None,
             release: Some(spec.release),
             name: instance.name,
             id: instance.id,

@@ -2,6 +2,7 @@
 
 use std::{
     io,
+    path::Path,
     pin::Pin,
     process::Stdio,
     sync::Arc,
@@ -21,6 +22,7 @@ use crate::{Arg, EngineError, ExecRequest, Running, SideJob, Trouble};
 
 impl Process {
     /// Runs a command where the service runs, with its environment. There is one user: the request's is not looked at.
+    /// There are no privileges to give, and none are pretended.
     pub(super) fn exec_command(
         &self,
         container: &str,
@@ -32,13 +34,24 @@ impl Process {
         if !matches!(instance.look()?.phase(), Phase::Running { .. }) {
             return Err(EngineError::new(Trouble::Refused, doing).because("it does not run"));
         }
+        if request.privileged {
+            return Err(EngineError::new(Trouble::Unsupported, doing)
+                .because("a process has no more privileges than the program that starts it")
+                .hint("take `privileged` out, or use `--engine docker`"));
+        }
         let launch = instance.files().launch().map_err(fail(doing.as_str()))?;
         let mut command = Command::new(program);
         command
             .args(request.command.iter().skip(1))
             .env_clear()
             .envs(&launch.environment)
-            .current_dir(&launch.directory);
+            .current_dir(request.working_dir.as_ref().map_or(launch.directory.as_path(), Path::new));
+        for (variable, value) in &request.environment {
+            match value {
+                Some(value) => command.env(variable, value.expose()),
+                None => command.env_remove(variable),
+            };
+        }
         run(command, request.stdin, doing)
     }
 

@@ -39,6 +39,24 @@ content of /etc/app/deep/conf
 ";
 
 #[tokio::test]
+async fn a_client_that_is_given_the_engines_socket_finds_it_and_the_credentials() {
+    let Some(mut stack) = Stack::new("socket").await else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let settings = r#"{ "auths": { "r.example.org": { "auth": "YW5uOmFubg==" } } }"#;
+    std::fs::write(dir.path().join("config.json"), settings).unwrap();
+    stack.engine = host::Docker::connect().await.unwrap().with_credentials_of(dir.path());
+    for read_only in [false, true] {
+        let mut app = stack.container(if read_only { "closed" } else { "open" }, "sleep 600");
+        app.settings.use_api_socket = true;
+        app.settings.read_only = read_only;
+        stack.run(&app).await;
+        let script = "busybox cat $DOCKER_CONFIG/config.json; busybox stat -c %F /var/run/docker.sock";
+        let (said, _, _) = stack.shell(&app.name, script).await;
+        assert_eq!(said, "{\"auths\":{\"r.example.org\":{\"auth\":\"YW5uOmFubg==\"}}}socket\n");
+    }
+}
+
+#[tokio::test]
 async fn files_arrive_with_owner_and_mode_before_the_service_starts() {
     let Some(stack) = Stack::new("files").await else { return };
     assert_eq!(delivered(&stack, false, Vec::new()).await, EXPECTED);
@@ -117,6 +135,7 @@ async fn references_are_filled_in_and_kept_content_is_mounted_read_only() {
         content: ContentId(kept.path().to_string_lossy().into_owned()),
         source: "./conf".into(),
         target: "/kept".into(),
+        options: stack::BindOptions::default(),
     }];
     stack.run(&app).await;
     let script =

@@ -4,7 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that panics has said what went wrong")]
 
+mod compose;
 mod files;
+mod images;
 mod life;
 mod side;
 mod streams;

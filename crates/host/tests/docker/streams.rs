@@ -2,12 +2,44 @@
 
 use std::time::Duration;
 
-use host::{Engine, ExecRequest, LogRequest, Trouble};
+use host::{Engine, ExecRequest, LogRequest, Running, Trouble};
 use plan::Effect;
+use secrets::Secret;
 use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::{Stack, joined};
+
+#[tokio::test]
+async fn a_command_has_the_surroundings_that_it_asks_for() {
+    let Some(stack) = Stack::new("hook").await else { return };
+    let mut app = stack.container("app", "sleep 600");
+    app.settings.environment.insert("TAKEN".into(), Some(stack::Text::literal("away")));
+    stack.run(&app).await;
+    let script = "echo $SHARED ${TAKEN-nothing} $(busybox pwd) $(busybox id -u) $(busybox grep CapEff /proc/self/status)";
+    let request = ExecRequest {
+        command: ["/bin/sh", "-c", script].map(str::to_owned).to_vec(),
+        user: Some("0:0".into()),
+        privileged: false,
+        working_dir: Some("/proc".into()),
+        environment: [("SHARED".into(), Some(Secret::from("between us"))), ("TAKEN".into(), None)].into(),
+        stdin: false,
+    };
+    let said = said(stack.engine.exec(&app.name, &request).await.unwrap()).await;
+    let words: Vec<&str> = said.split_whitespace().collect();
+    assert_eq!(words[..6], ["between", "us", "nothing", "/proc", "0", "CapEff:"], "{said}");
+    assert!(!format!("{request:?}").contains("between us"));
+    // A host that has not all capabilities itself cannot give them: then the engine says so.
+    let request = ExecRequest { privileged: true, ..request };
+    let more = self::said(stack.engine.exec(&app.name, &request).await.unwrap()).await;
+    assert!(more.contains("unable to apply caps") || (more.contains("CapEff:") && more != said), "{more}");
+}
+
+async fn said(mut running: Running) -> String {
+    let mut said = String::new();
+    running.stdout.read_to_string(&mut said).await.unwrap();
+    said
+}
 
 #[tokio::test]
 async fn sixty_four_mebibytes_come_back_as_they_went_and_the_exit_status_too() {
@@ -16,7 +48,7 @@ async fn sixty_four_mebibytes_come_back_as_they_went_and_the_exit_status_too() {
     stack.run(&app).await;
     let script = "busybox tee /dev/stderr | busybox cat; exit 3";
     let command = ["/bin/sh", "-c", script].map(str::to_owned).to_vec();
-    let request = ExecRequest { command, user: Some("1000".into()), stdin: true };
+    let request = ExecRequest { command, user: Some("1000".into()), stdin: true, ..ExecRequest::default() };
     let mut running = stack.engine.exec(&app.name, &request).await.unwrap();
     let (mut stdin, mut stdout, mut stderr) = (running.stdin.take().unwrap(), running.stdout, running.stderr);
     // All byte values, in an order that repeats only after long.
@@ -60,7 +92,7 @@ async fn dropping_stdin_ends_the_input() {
     let app = stack.container("app", "sleep 600");
     stack.run(&app).await;
     let command = ["/bin/busybox", "cat"].map(str::to_owned).to_vec();
-    let request = ExecRequest { command, user: None, stdin: true };
+    let request = ExecRequest { command, stdin: true, ..ExecRequest::default() };
     let mut running = stack.engine.exec(&app.name, &request).await.unwrap();
     let mut stdin = running.stdin.take().unwrap();
     stdin.write_all(b"half").await.unwrap();

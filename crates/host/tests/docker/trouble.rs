@@ -108,7 +108,10 @@ async fn a_network_in_use_is_not_removed_and_its_users_are_named() {
 async fn an_image_that_is_nowhere_is_an_error_with_a_hint() {
     let Some(stack) = Stack::new("image").await else { return };
     let image = "localhost:1/swt-host-absent:1".to_owned();
-    let error = stack.apply(&Effect::EnsureImage { image: image.clone(), always: false }).await.unwrap_err();
+    let error = stack
+        .apply(&Effect::EnsureImage { image: image.clone(), platform: None, always: false })
+        .await
+        .unwrap_err();
     assert!(matches!(error.trouble, Trouble::NotFound | Trouble::Refused), "{}", told(&error));
     assert!(error.hint.is_some());
     let mut app = stack.container("app", "sleep 60");

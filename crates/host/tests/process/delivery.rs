@@ -135,7 +135,12 @@ async fn volumes_kept_content_and_anonymous_volumes_are_directories_the_service_
     let target = "/data".to_owned();
     db.mounts.push(ResolvedMount::volume("custom-name", target, false));
     let (content, target) = (ContentId("c0ffee".to_owned()), "/etc/db.conf".to_owned());
-    db.mounts.push(ResolvedMount::Kept { content, source: "./db.conf".to_owned(), target });
+    db.mounts.push(ResolvedMount::Kept {
+        content,
+        source: "./db.conf".to_owned(),
+        target,
+        options: stack::BindOptions::default(),
+    });
     db.mounts.push(ResolvedMount::Anonymous { target: "/var/tmp".to_owned() });
     let script = "cat ${mount:/etc/db.conf}; echo; echo x > ${volume:dbdata}/by-key; ls ${volume:custom-name}; \
         ls -d ${mount:/var/tmp}; exec sleep 600";

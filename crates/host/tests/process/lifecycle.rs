@@ -282,7 +282,19 @@ async fn a_command_beside_a_service_has_its_surroundings_and_ends_when_nobody_li
     let (code, out, err) = stack.exec(&web.name, "echo $COLOUR; echo bad >&2; exit 9").await;
     assert_eq!((code, out.as_str(), err.as_str()), (9, "blue\n", "bad\n"));
 
-    let request = host::ExecRequest { command: vec!["cat".to_owned()], stdin: true, user: None };
+    let request = host::ExecRequest {
+        command: ["sh", "-c", "echo $ONE ${COLOUR-none}; pwd"].map(str::to_owned).to_vec(),
+        working_dir: Some("/".to_owned()),
+        environment: [("ONE".to_owned(), Some(secrets::Secret::from("1"))), ("COLOUR".to_owned(), None)]
+            .into(),
+        ..Default::default()
+    };
+    let running = stack.engine.exec(&web.name, &request).await.unwrap();
+    assert_eq!(finish(running).await, (0, "1 none\n/\n".to_owned(), String::new()));
+    let request = host::ExecRequest { privileged: true, ..request };
+    assert_eq!(stack.engine.exec(&web.name, &request).await.unwrap_err().trouble, Trouble::Unsupported);
+
+    let request = host::ExecRequest { command: vec!["cat".to_owned()], stdin: true, ..Default::default() };
     let mut running = stack.engine.exec(&web.name, &request).await.unwrap();
     let mut stdin = running.stdin.take().unwrap();
     tokio::io::AsyncWriteExt::write_all(&mut stdin, b"through").await.unwrap();

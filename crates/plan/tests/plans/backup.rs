@@ -181,7 +181,7 @@ fn keys_that_live_in_memory_are_told_before_anything_is_captured() {
     let expected = "exit 4
          error[keys-without-snapshot]: `bao` runs in development mode, and no set can hold its keys; hint: seaworthy explain keys-without-snapshot";
     check(
-        "running: bao=bao:2(keys, in memory) db=pg:1(postgres)
+        "running: bao=bao:2(keys, forgetful) db=pg:1(postgres)
          store: app_keys=1
          verb: backup",
         expected,

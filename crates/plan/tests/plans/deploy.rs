@@ -80,7 +80,7 @@ fn an_image_is_always_pulled_where_the_file_says_so() {
         "running: web=app:7
          shape: web=app:8(pulled)
          also: image app:8",
-        "pull app:8 — web needs it
+        "pull app:8 — `pull_policy` of web is `always`
          write release 2 — every deploy is kept whole, so that it can come back whole
          create web — image app:7 → app:8
          ! stop web
@@ -411,8 +411,8 @@ fn what_a_stuck_run_set_aside_is_taken_back_first() {
         "running: db=pg:1(volume)
          also: blog-web-1-was of web
          shape: db=pg:1(volume) web=app:8",
-        "name blog-web-1 — an earlier run left it as `blog-web-1-was`
-         pull app:8 — web needs it
+        "pull app:8 — web needs it
+         name blog-web-1 — an earlier run left it as `blog-web-1-was`
          write release 2 — every deploy is kept whole, so that it can come back whole
          create web — what it is made from changed
          ! stop web
@@ -438,10 +438,10 @@ fn what_an_earlier_run_left_under_a_name_that_is_needed_is_removed_first_and_the
          also: blog-web-2-failed of web
          also: blog-web-9-failed of web
          shape: db=pg:1(volume) web=app:8",
-        "clear web — an earlier run left `blog-web-1-next`
+        "pull app:8 — web needs it
+         clear web — an earlier run left `blog-web-1-next`
          clear web — an earlier run left `blog-web-1-was`
          clear web — an earlier run left `blog-web-2-failed`
-         pull app:8 — web needs it
          write release 2 — every deploy is kept whole, so that it can come back whole
          create web — image app:7 → app:8
          ! stop web

@@ -1,20 +1,27 @@
 //! What each verb decides, as tables: a world in words on the left, the plan in words on the right.
 
+mod adoption;
 mod backup;
 mod bootstrap;
 mod control;
+mod dependencies;
 mod deploy;
 mod destroy;
 mod determinism;
 mod evidence;
+mod hooks;
+mod images;
 mod journal;
 mod lint;
 mod refusals;
+mod replicas;
 mod restore;
 mod rollback;
 mod spec;
 mod text;
+mod told;
 mod undo;
+mod volumes;
 mod world;
 
 /// Plans the verb of `world` and compares the plan, or the refusal, with `expected`. Indentation does not count.

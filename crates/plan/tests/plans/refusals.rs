@@ -25,6 +25,17 @@ fn a_port_that_somebody_else_holds_is_named_with_its_holder() {
 }
 
 #[test]
+fn what_an_older_engine_would_leave_out_in_silence_is_refused() {
+    check(
+        "stack: api 1.41
+         running: nothing
+         shape: web=app:7(annotated blue)",
+        "exit 4
+         error[engine-too-old]: `services/web` says `annotations`, and this engine's API is 1.41; hint: needs Docker 24 (API 1.43)",
+    );
+}
+
+#[test]
 fn a_stack_that_is_looked_after_from_elsewhere_is_left_alone() {
     check("running: web=app:7(elsewhere)", "exit 4
          error[other-state-dir]: `blog-web-1` is looked after from `/srv/elsewhere`; hint: --state-dir /srv/elsewhere");

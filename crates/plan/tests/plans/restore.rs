@@ -368,7 +368,7 @@ fn touched(plan: &Plan) -> Vec<String> {
     };
     let names = |effect: &Effect| -> Vec<String> {
         match effect {
-            Effect::EnsureImage { .. } => Vec::new(),
+            Effect::EnsureImage { .. } | Effect::BuildImage { .. } => Vec::new(),
             Effect::EnsureNetwork { network } if !network.internal => {
                 vec![format!("{} with a way out", network.name)]
             }
@@ -381,7 +381,8 @@ fn touched(plan: &Plan) -> Vec<String> {
             Effect::Start { container }
             | Effect::Stop { container, .. }
             | Effect::Resume { container, .. }
-            | Effect::Remove { container } => vec![container.clone()],
+            | Effect::Remove { container }
+            | Effect::Discard { container } => vec![container.clone()],
             Effect::Rename { from, to } => vec![from.clone(), to.clone()],
             Effect::RemoveNetwork { name } | Effect::RemoveVolume { name } => vec![name.clone()],
         }

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use plan::Phase;
+use plan::{AnonymousSeen, Limits, Phase};
 use stack::{
-    Attachment, Condition, ContentId, Dependency, FileMount, FileSource, Healthcheck, Ipam, IpamPool, Mount,
-    MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName,
-    SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey,
+    Attachment, Build, Condition, ContentId, Dependency, FileMount, FileSource, Healthcheck, Hook, Ipam,
+    IpamPool, Mount, MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, Restart,
+    SecretKind, SecretName, SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit,
+    VolumeKey, VolumesFrom,
 };
 
 /// A service, and how its container stands.
@@ -71,6 +72,62 @@ impl Spec {
         said.map_or(Phase::Running { healthy: None }, |(_, phase)| phase)
     }
 
+    /// Volumes without a name that its container mounts: `kept /data`, made by its file or by its image.
+    pub(crate) fn anonymous(&self) -> Vec<AnonymousSeen> {
+        let targets = self
+            .words
+            .iter()
+            .filter_map(|word| word.strip_prefix("kept ").or_else(|| word.strip_prefix("nameless ")));
+        let named = |target: &str| AnonymousSeen {
+            name: format!("a1b2{}", target.replace('/', "-")),
+            target: target.to_owned(),
+        };
+        targets.map(named).collect()
+    }
+
+    /// Compose's hash of it: of its words, but for those that say how it stands and what Compose does not look at.
+    pub(crate) fn compose_hash(&self) -> String {
+        let ours = [
+            "composed",
+            "after",
+            "probe",
+            "file",
+            "scaled",
+            "stopped",
+            "restarting",
+            "off",
+            "beside",
+            "told",
+        ];
+        let first = |word: &str| word.split(' ').next().unwrap_or_default().to_owned();
+        let words: Vec<&String> =
+            self.words.iter().filter(|word| !ours.contains(&first(word).as_str())).collect();
+        format!("hash of {} {words:?}", self.image)
+    }
+
+    /// Networks of its container: `off net` and `beside other` were done by hand.
+    pub(crate) fn networks_seen(&self, mut networks: Vec<String>) -> Vec<String> {
+        for word in &self.words {
+            match word.split_once(' ') {
+                Some(("off", network)) => networks.retain(|name| !name.ends_with(network)),
+                Some(("beside", network)) => networks.push(network.to_owned()),
+                _ => {}
+            }
+        }
+        networks
+    }
+
+    /// Limits of its container: `told 64` bytes of memory was done by hand.
+    pub(crate) fn limits_seen(&self) -> Option<Limits> {
+        let bytes = self.words.iter().find_map(|word| word.strip_prefix("told ")?.parse().ok());
+        Some(Limits { memory_bytes: bytes, ..Limits::default() })
+    }
+
+    /// The restart policy of its container: `told to restart` was done by hand.
+    pub(crate) fn restart_seen(&self, settings: &Service) -> Restart {
+        if self.says("told to restart") { Restart::Always } else { settings.restart }
+    }
+
     /// Adds it to a shape.
     pub(crate) fn add_to(&self, shape: &mut Shape) {
         let mut service = Service { image: self.image.clone(), ..Service::default() };
@@ -87,7 +144,18 @@ impl Spec {
     fn understand(&self, verb: &str, rest: &str, service: &mut Service, shape: &mut Shape) {
         match verb {
             "stopped" | "crashed" | "ended" | "dead" | "paused" | "created" | "restarting" | "foreign"
-            | "sealed" | "elsewhere" | "unanswered" | "in" => {}
+            | "sealed" | "elsewhere" | "unanswered" | "kept" | "composed" | "off" | "beside" | "told"
+            | "forgetful" => {}
+            "scaled" => service.scale = Some(rest.parse().expect("how many is a number")),
+            "nameless" => {
+                let source = MountSource::Anonymous;
+                service.mounts.push(Mount { target: rest.to_owned(), source, read_only: false });
+            }
+            "in" => service.network_mode = Some(Namespace::Service(ServiceName::from(rest))),
+            "linked" => service.links.push(rest.to_owned()),
+            "with" => service
+                .volumes_from
+                .push(VolumesFrom::Service { service: ServiceName::from(rest), read_only: false }),
             "after" => depend(service, rest),
             "port" => {
                 let published = Some(rest.parse().expect("a port is a number"));
@@ -101,10 +169,30 @@ impl Spec {
                     .map_or_else(|| Text::literal(value), |held| held_text(name, held));
                 service.environment.insert(name.to_owned(), Some(text));
             }
+            "annotated" => {
+                service.annotations.insert(rest.to_owned(), "yes".to_owned());
+            }
             "host" => service.network_mode = Some(Namespace::Engine("host".to_owned())),
             "named" => service.container_name = Some(rest.to_owned()),
             "on" => join(service, shape, rest),
             "pulled" => service.pull_policy = stack::PullPolicy::Always,
+            "never" => service.pull_policy = stack::PullPolicy::Never,
+            "daily" => service.pull_policy = stack::PullPolicy::Every(Duration::from_secs(24 * 60 * 60)),
+            "built" => {
+                service.build = Some(Build { context: "/srv/blog".to_owned(), ..Build::default() });
+                if rest == "anew" {
+                    service.pull_policy = stack::PullPolicy::Build;
+                }
+            }
+            "at" => {
+                let command = vec![Text::literal("true")];
+                let hook = Hook { command, ..Hook::default() };
+                match rest {
+                    "start" => service.post_start.push(hook),
+                    "stop" => service.pre_stop.push(hook),
+                    other => panic!("`{other}` is no moment"),
+                }
+            }
             "probe" => service.probes.push(probe()),
             "checked" => service.healthcheck = Some(health_check("CMD")),
             "unchecked" => service.healthcheck = Some(health_check("NONE")),
@@ -170,12 +258,14 @@ impl Spec {
 }
 
 fn depend(service: &mut Service, rest: &str) {
+    let (rest, restart) = rest.strip_suffix(" restart").map_or((rest, false), |rest| (rest, true));
+    let (rest, required) = rest.strip_suffix(" maybe").map_or((rest, true), |rest| (rest, false));
     let (on, condition) = match rest.split_once(' ') {
         Some((on, "done")) => (on, Condition::ServiceCompletedSuccessfully),
         Some((on, _)) => (on, Condition::ServiceHealthy),
         None => (rest, Condition::ServiceStarted),
     };
-    let dependency = Dependency { condition, required: true, restart: false };
+    let dependency = Dependency { condition, required, restart };
     service.depends_on.insert(ServiceName::from(on), dependency);
 }
 

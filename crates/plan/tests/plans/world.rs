@@ -3,6 +3,7 @@
 //! ```text
 //! earlier: web=app:6                    a good release before the running one; `tried:` one that never was good
 //! running: db=pg:1(postgres) web=app:7  the current release, and how its containers stand
+//! composed: web=app:7                   no release, and containers that `docker compose` made
 //! shape:   db=pg:1(postgres) web=app:8  what should be; left out: what runs
 //! store:   session=2                    newest secret versions; `ran with:` those of the running release
 //! also:    blog-old-1 of old            a container beside; `volume blog_x` a volume, `port 80 of nginx` a listener
@@ -18,8 +19,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use diag::Stop;
 use plan::{
-    ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, Plan, Policy, ReleaseSeen,
-    SecretSeen, SetContents, SetSeen, Typed, VolumeSeen,
+    ComposeHashes, Container, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase,
+    Plan, Policy, ReleaseSeen, SecretSeen, SetContents, SetSeen, Typed, VolumeSeen,
     desired::{self, Versions},
     set::{Canary, MANIFEST_SCHEMA, Manifest, Object, Role, SetId},
 };
@@ -54,18 +55,26 @@ impl World {
         let store = versions(one("store").unwrap_or_default());
         let ran_with = one("ran with").map_or_else(|| store.clone(), versions);
         let settings: Vec<&str> = one("stack").map(|line| line.split(", ").collect()).unwrap_or_default();
+        let should = one("shape").or(one("running")).or(one("composed")).unwrap_or_default();
         let mut world = World {
-            shape: shape(one("shape").or(one("running")).unwrap_or_default(), &settings),
+            shape: shape(should, &settings),
             facts: facts(&store, &settings),
             policy: Policy {
                 typed: Typed(one("as typed").unwrap_or("restore").split(' ').map(str::to_owned).collect()),
                 shares: one("shares").map(|shares| shares.parse().expect("a number")),
+                fetched: settings.contains(&"images fetched"),
                 ..policy(one("typed"))
             },
             verb: one("verb").unwrap_or("deploy").to_owned(),
         };
+        world.facts.compose = compose_hashes(should);
         for (key, rest) in &lines {
             match *key {
+                "composed" => {
+                    world.run(rest, &settings, &ran_with);
+                    world.facts.releases.pop();
+                    (world.facts.current, world.facts.good) = (None, None);
+                }
                 "earlier" | "tried" => world.release(rest, &settings, &ran_with, *key == "earlier"),
                 "running" => world.run(rest, &settings, &ran_with),
                 "good" => world.facts.good = Some(rest.parse().expect("a number")),
@@ -109,6 +118,7 @@ impl World {
             written_at: self.policy.now,
             shape,
             secrets,
+            compose: compose_hashes(words),
             was_good,
         });
     }
@@ -136,21 +146,33 @@ impl World {
     }
 
     fn stand(&mut self, spec: &Spec, release: &ReleaseSeen) {
-        let made = desired::container(&release.shape, &spec.name, &release.secrets, release.number, STATE);
+        let number = release.number;
+        for made in desired::replicas(&release.shape, &spec.name, &release.secrets, number, STATE) {
+            self.stand_one(spec, release, &made);
+        }
+    }
+
+    fn stand_one(&mut self, spec: &Spec, release: &ReleaseSeen, made: &Container) {
         let image = &made.settings.image;
-        self.facts.images.insert(image.clone(), ImageSeen { id: format!("id of {image}"), digest: None });
+        self.facts.images.insert(image.clone(), image_seen(&format!("id of {image}")));
         let state_dir = if spec.says("elsewhere") { "/srv/elsewhere" } else { STATE };
         let foreign = spec.says("foreign");
+        let composed = spec.says("composed");
         self.facts.containers.push(ContainerSeen {
             name: made.name.clone(),
             id: made.name.clone(),
             service: spec.name.clone(),
+            number: Some(made.number),
             image_id: format!("id of {image}"),
             phase: spec.phase(),
-            identity: if foreign { String::new() } else { made.identity.clone() },
-            release: (!foreign).then_some(release.number),
-            state_dir: (!foreign).then(|| state_dir.to_owned()),
-            networks: made.networks.keys().cloned().collect(),
+            identity: if foreign || composed { String::new() } else { made.identity.clone() },
+            compose_hash: if composed { spec.compose_hash() } else { String::new() },
+            restart: Some(spec.restart_seen(&made.settings)),
+            limits: spec.limits_seen(),
+            release: (!foreign && !composed).then_some(release.number),
+            state_dir: (!foreign && !composed).then(|| state_dir.to_owned()),
+            networks: spec.networks_seen(made.networks.keys().cloned().collect()),
+            anonymous: spec.anonymous(),
             addresses: Vec::new(),
             ports: Vec::new(),
         });
@@ -160,7 +182,7 @@ impl World {
                 initialised: true,
                 sealed: spec.says("sealed"),
                 development: transit.dev_token.is_some(),
-                snapshots: !spec.says("in memory"),
+                snapshots: !spec.says("forgetful"),
                 version: "2.0".to_owned(),
             };
             if !spec.says("unanswered") {
@@ -179,23 +201,38 @@ impl World {
                 self.facts.volumes.insert((*name).to_owned(), VolumeSeen { project: "blog".to_owned() });
             }
             ["image", name] => {
-                let seen = ImageSeen { id: format!("id of {name}"), digest: None };
+                let seen = image_seen(&format!("id of {name}"));
+                self.facts.images.insert((*name).to_owned(), seen);
+            }
+            ["image", name, "with", "a", "volume", "at", target] => {
+                let volumes = vec![(*target).to_owned()];
+                let seen = ImageSeen { volumes, ..image_seen(&format!("id of {name}")) };
+                self.facts.images.insert((*name).to_owned(), seen);
+            }
+            ["image", name, "fetched", at] => {
+                let named_at = Some(at.parse().expect("a time is written like now"));
+                let seen = ImageSeen { named_at, ..image_seen(&format!("id of {name}")) };
                 self.facts.images.insert((*name).to_owned(), seen);
             }
             ["image", name, "is", "another"] => {
-                let seen = ImageSeen { id: format!("another id of {name}"), digest: None };
+                let seen = image_seen(&format!("another id of {name}"));
                 self.facts.images.insert((*name).to_owned(), seen);
             }
             [name, "of", service] => self.facts.containers.push(ContainerSeen {
                 name: (*name).to_owned(),
                 id: (*name).to_owned(),
                 service: ServiceName::from(*service),
+                number: None,
                 image_id: "id of it".to_owned(),
                 phase: Phase::Exited { code: 1 },
                 identity: "another".to_owned(),
+                compose_hash: String::new(),
+                restart: None,
+                limits: None,
                 release: Some(1),
                 state_dir: Some(STATE.to_owned()),
                 networks: Vec::new(),
+                anonymous: Vec::new(),
                 addresses: Vec::new(),
                 ports: Vec::new(),
             }),
@@ -225,6 +262,16 @@ impl World {
         let secrets = self.shape.secrets.keys().map(|name| (name.clone(), 1)).collect();
         SetContents { manifest, shape: self.shape.clone(), secrets }
     }
+}
+
+/// What Compose would label: a service's own words stand for all that it looks at.
+fn compose_hashes(words: &str) -> ComposeHashes {
+    let hash = |spec: &Spec| (spec.name.clone(), spec.compose_hash());
+    ComposeHashes { services: Spec::read(words).iter().map(hash).collect(), ..ComposeHashes::default() }
+}
+
+fn image_seen(id: &str) -> ImageSeen {
+    ImageSeen { id: id.to_owned(), ..ImageSeen::default() }
 }
 
 /// What a set holds of a state.
@@ -278,10 +325,11 @@ fn policy(typed: Option<&str>) -> Policy {
         confirmed: typed.map(str::to_owned),
         shares: None,
         typed: Typed::default(),
+        fetched: false,
     }
 }
 
-fn shape(words: &str, settings: &[&str]) -> Shape {
+pub(crate) fn shape(words: &str, settings: &[&str]) -> Shape {
     let says = |word: &str| settings.contains(&word);
     let number = |word: &str| settings.iter().find_map(|said| said.strip_prefix(word)?.parse().ok());
     let backup = BackupSpec {
@@ -347,7 +395,7 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
             name: "here".to_owned(),
             engine: if process { EngineKind::Process } else { EngineKind::Docker },
             version: "27".to_owned(),
-            api: None,
+            api: settings.iter().find_map(|said| said.strip_prefix("api ")).map(str::to_owned),
             ports_held: BTreeMap::new(),
             free_bytes: None,
         },
@@ -361,6 +409,7 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
         secrets: store.iter().map(seen).collect(),
         key_stores: BTreeMap::new(),
         sets: (1..=sets).rev().map(set).collect(),
+        compose: ComposeHashes::default(),
         attested: Vec::new(),
         half_removed: half.map(set_id).collect(),
     }

@@ -2,6 +2,7 @@
 
 mod database;
 mod evidence;
+mod hooks;
 mod keys;
 mod opening;
 mod probing;
@@ -13,13 +14,13 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use backup::{Meter, Target};
 use futures_util::future::BoxFuture;
-use host::Engine;
-use plan::{Action, Effect, Output, Step};
+use host::{Engine, Scope};
+use plan::{Action, Container, Effect, Output, Step};
 use secrets::{Identities, Keyring, Secret, Store};
 use stack::{Materials, SecretName, ServiceName, Shape};
 
 use crate::{
-    Clock, Release, SoFar, StackDir, StepError, World,
+    Clock, Release, SoFar, StackDir, StepError, World, composed,
     contents::ReleaseContents,
     discretion::{Discretion, says_something},
 };
@@ -39,6 +40,8 @@ pub struct LiveWorld {
     pub materials: Materials,
     /// The shape acted on.
     pub shape: Shape,
+    /// The canonical tree of that shape, where it is what the files say.
+    pub compose: Option<serde_json::Value>,
     /// Sets: where they are, and who can open them.
     pub sets: SetAccess,
     /// What only people have.
@@ -112,7 +115,14 @@ impl LiveWorld {
             }
             Action::Watch { subjects, lasting } => self.watch(subjects, *lasting).await,
             Action::AwaitExit { container, deadline } => self.await_exit(container, *deadline).await,
-            Action::WriteRelease { number, shape, secrets } => self.write_release(*number, shape, secrets),
+            Action::Hook { service, container, release, moment, hook, deadline } => {
+                let (release, moment, deadline) = (*release, *moment, *deadline);
+                let asked = hooks::Asked { service, container, release, moment, hook, deadline };
+                self.hook(asked).await
+            }
+            Action::WriteRelease { number, shape, secrets, compose } => {
+                self.write_release(*number, shape, secrets, compose)
+            }
             Action::PointCurrent { number } => self.point("current", *number),
             Action::PointGood { number } => self.point("good", *number),
             Action::GenerateSecret { name, kind, from } => self.generate(name, kind, from.as_deref()),
@@ -155,7 +165,29 @@ impl LiveWorld {
         let store = self.store();
         let contents =
             ReleaseContents { dir: &self.place, store: &store, materials: &materials, versions: &versions };
+        let labelled = match effect {
+            Effect::Create { container } => self.labelled_anew(container).await?,
+            _ => None,
+        };
+        let effect = labelled.as_ref().unwrap_or(effect);
         self.engine.apply(effect, &contents).await.map_err(|err| StepError::chain(&err))
+    }
+
+    /// The same creation with another hash of Compose's, where that is made of the id of a container that may have been
+    /// replaced since it was planned.
+    async fn labelled_anew(&self, container: &Container) -> Result<Option<Effect>, StepError> {
+        let Some(tree) = &self.compose else { return Ok(None) };
+        if !composed::is_made_of_others(tree, &container.service) {
+            return Ok(None);
+        }
+        let scope = Scope { project: self.project(), ..Scope::default() };
+        let observed = self.engine.observe(&scope).await.map_err(|err| StepError::chain(&err))?;
+        let hash =
+            composed::hashes(tree, &self.shape, &observed.containers).services.remove(&container.service);
+        let Some(hash) = hash else { return Ok(None) };
+        let mut container = container.clone();
+        container.labels.insert("com.docker.compose.config-hash".to_owned(), hash);
+        Ok(Some(Effect::Create { container: Box::new(container) }))
     }
 
     /// What a release's references stand for; without one, those of the files just read.
@@ -183,8 +215,10 @@ impl LiveWorld {
         number: u64,
         shape: &Shape,
         versions: &plan::desired::Versions,
+        compose: &plan::ComposeHashes,
     ) -> Result<Output, StepError> {
-        let release = Release::new(number, shape.clone(), versions.clone(), self.clock.now());
+        let mut release = Release::new(number, shape.clone(), versions.clone(), self.clock.now());
+        release.compose = compose.clone();
         release
             .write(&self.place, &self.materials, &self.keyring)
             .map(|()| Output::None)

@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(250);
 
 impl LiveWorld {
     /// The project's name, as the engine knows it.
-    fn project(&self) -> String {
+    pub(super) fn project(&self) -> String {
         self.place.root().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
     }
 

@@ -16,11 +16,11 @@ macro_rules! kinds {
 }
 
 kinds!(action, ACTIONS, Action:
-    Engine Probe Watch AwaitExit WriteRelease PointCurrent PointGood GenerateSecret Keys CheckTargets Capture
+    Engine Probe Watch AwaitExit Hook WriteRelease PointCurrent PointGood GenerateSecret Keys CheckTargets Capture
     CaptureRelease CommitSet AbandonSet PruneSet VerifySet RestoreSecrets RestoreRelease Restore
     WriteEvidence Forget Person);
 kinds!(effect, EFFECTS, Effect:
-    EnsureImage EnsureNetwork EnsureVolume Create Start Stop Resume Rename Remove RemoveNetwork RemoveVolume);
+    EnsureImage BuildImage EnsureNetwork EnsureVolume Create Start Stop Resume Rename Remove Discard RemoveNetwork RemoveVolume);
 kinds!(key_step, KEY_STEPS, KeyStep: Bootstrap Unseal List Canary AwaitApi);
 kinds!(restore_part, RESTORE_PARTS, RestorePart: KeyStore Canaries State);
 

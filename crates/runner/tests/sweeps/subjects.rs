@@ -7,7 +7,7 @@ use plan::{Effect, Facts, Outcome, Plan, Policy, SetContents};
 use stack::ServiceName;
 use testkit::{
     Behaviour, ModelHost,
-    blog::{blog, machine, policy},
+    blog::{blog, crowded_blog, machine, policy},
 };
 
 use crate::scene::Scene;
@@ -104,6 +104,31 @@ fn deploying(version: u32) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {
     move |facts, policy| plan::deploy(&blog(version), facts, policy)
 }
 
+/// Another db that keeps its data in a volume without a name, and one web less.
+fn deploying_crowded(version: u32) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {
+    move |facts, policy| plan::deploy(&crowded_blog(version), facts, policy)
+}
+
+/// The crowded stack deployed, with three posts written.
+pub(crate) fn running_crowded() -> ModelHost {
+    let mut host = applied(bootstrapped(), deploying_crowded(1));
+    host.write_rows("blog-db-1", "posts", 3);
+    host
+}
+
+/// The same, where Compose's hashes are known: here they are our identities.
+fn adopting(version: u32) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {
+    move |facts, policy| {
+        let (shape, mut facts) = (blog(version), facts.clone());
+        let versions = shape.secrets.keys().map(|name| (name.clone(), 1)).collect();
+        for service in shape.services.keys() {
+            let made = plan::desired::container(&shape, service, &versions, 1, &policy.state_dir);
+            facts.compose.services.insert(service.clone(), made.identity);
+        }
+        plan::deploy(&shape, &facts, policy)
+    }
+}
+
 /// Another version of the key store, and of everything else.
 fn deploying_another_store(facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
     let mut shape = blog(2);
@@ -192,6 +217,12 @@ pub(crate) fn subjects() -> Vec<Subject> {
     }
     let mut bad = running();
     bad.behave("app:2", Behaviour::NeverReady);
+    let mut bad_crowded = running_crowded();
+    bad_crowded.behave("nameless:2", Behaviour::NeverReady);
+    let mut composed = running();
+    composed.give_to_compose();
+    let mut bad_composed = bad.clone();
+    bad_composed.give_to_compose();
     let mut store = running();
     store.give_shares(false);
     let mut bad_store = bad.clone();
@@ -207,6 +238,11 @@ pub(crate) fn subjects() -> Vec<Subject> {
         Subject::new("approved upgrade", running(), approved),
         Subject::new("upgrade of the key store", store, deploying_another_store),
         Subject::new("bad upgrade of the key store", bad_store, deploying_another_store),
+        Subject::new("crowded upgrade", running_crowded(), deploying_crowded(2)),
+        Subject::new("bad crowded upgrade", bad_crowded, deploying_crowded(2)),
+        Subject::new("adoption", composed.clone(), adopting(1)),
+        Subject::new("adoption with an upgrade", composed, adopting(2)),
+        Subject::new("bad adoption with an upgrade", bad_composed, adopting(2)),
         Subject::new("rollback", upgraded, |facts, policy| plan::rollback(Some(1), facts, policy)),
         Subject::new("start of what stood still", restarted(), deploying(1)),
         Subject::new("backup", backed.clone(), backing_up),
@@ -223,6 +259,8 @@ pub(crate) fn subjects() -> Vec<Subject> {
         // clear away goes with the next good release.
         subject.followed_by = match subject.name {
             "bootstrap" => Some(Box::new(deploying(1))),
+            name if name.contains("crowded") => Some(Box::new(deploying_crowded(1))),
+            name if name.contains("adoption") => Some(Box::new(adopting(1))),
             name if name.contains("upgrade") => Some(Box::new(deploying(1))),
             "rollback" => Some(Box::new(deploying(2))),
             _ => None,

@@ -4,7 +4,7 @@ use diag::{Diagnostic, Exit, Stop};
 use host::LogRequest;
 use report::{LogsReport, ServiceLog};
 use runner::Operations;
-use stack::ServiceName;
+use stack::{ServiceName, Shape};
 
 use crate::{cli::LogsArgs, context, settings::Settings, view::View};
 
@@ -32,8 +32,7 @@ pub(crate) async fn logs(args: LogsArgs, settings: &Settings, view: &View) -> Re
         return whole(&operations, services, &request, view).await;
     }
     let mut readers = tokio::task::JoinSet::new();
-    for service in services {
-        let container = shape.container_name(&service);
+    for (service, container) in containers_of(shape, services) {
         let opened = operations.engine.logs(&container, &request).await;
         let mut lines = match opened {
             Ok(lines) => lines,
@@ -53,6 +52,17 @@ pub(crate) async fn logs(args: LogsArgs, settings: &Settings, view: &View) -> Re
     Ok(Exit::Done)
 }
 
+/// Containers of services, each with what a person calls it.
+fn containers_of(shape: &Shape, services: Vec<ServiceName>) -> Vec<(String, String)> {
+    let named = |service: ServiceName| {
+        let containers = shape.container_names(&service);
+        let replicas = u32::try_from(containers.len()).unwrap_or(u32::MAX);
+        let subject = move |number| plan::desired::subject(&service, number, replicas);
+        (1..).map(subject).zip(containers).collect::<Vec<_>>()
+    };
+    services.into_iter().flat_map(named).collect()
+}
+
 /// All lines as one document.
 async fn whole(
     operations: &Operations,
@@ -65,9 +75,8 @@ async fn whole(
         return Err(Stop::usage(said.hint("leave one of them out")));
     }
     let mut logs = Vec::new();
-    for service in services {
-        let container = operations.shape.container_name(&service);
-        let mut log = ServiceLog { service: service.to_string(), lines: Vec::new(), unreadable: None };
+    for (service, container) in containers_of(&operations.shape, services) {
+        let mut log = ServiceLog { service, lines: Vec::new(), unreadable: None };
         match operations.engine.logs(&container, request).await {
             Ok(mut lines) => {
                 while let Some(line) = lines.recv().await {

@@ -103,8 +103,41 @@ impl Shape {
 
     /// The name of a service's first container: `container_name:` or `PROJECT-SERVICE-1`, as Compose.
     pub fn container_name(&self, service: &ServiceName) -> String {
+        self.nth_container_name(service, 1)
+    }
+
+    /// The name of a service's container of this number, from 1.
+    pub fn nth_container_name(&self, service: &ServiceName, number: u32) -> String {
         let declared = self.services.get(service).and_then(|service| service.container_name.clone());
-        declared.unwrap_or_else(|| format!("{}-{service}-1", self.stack))
+        declared.unwrap_or_else(|| format!("{}-{service}-{number}", self.stack))
+    }
+
+    /// The names of all containers that a service should have, first to last; none of one that is scaled to nothing.
+    pub fn container_names(&self, service: &ServiceName) -> Vec<String> {
+        let replicas = self.services.get(service).map_or(0, Service::replicas);
+        (1..=replicas).map(|number| self.nth_container_name(service, number)).collect()
+    }
+
+    /// Everything a service depends on: what `depends_on` says, and what it cannot be without: the services whose
+    /// namespaces or volumes it shares, and those it is linked to. As Compose, what was written counts first.
+    pub fn dependencies(&self, service: &ServiceName) -> BTreeMap<ServiceName, Dependency> {
+        let Some(settings) = self.services.get(service) else { return BTreeMap::new() };
+        let mut on = settings.depends_on.clone();
+        let mut implied = |name: ServiceName, restart: bool| {
+            let condition = Condition::ServiceStarted;
+            on.entry(name).or_insert(Dependency { condition, required: true, restart });
+        };
+        for shared in settings.namespaces_shared() {
+            implied(shared.clone(), true);
+        }
+        for from in settings.volumes_shared() {
+            implied(from.clone(), false);
+        }
+        for link in &settings.links {
+            implied(ServiceName::new(link.split(':').next().unwrap_or_default()), true);
+        }
+        on.retain(|name, _| name != service);
+        on
     }
 
     /// True for a service that others wait for until it has ended.
@@ -131,10 +164,8 @@ impl Shape {
         let mut left: Vec<&ServiceName> = self.services.keys().collect();
         while !left.is_empty() {
             let ready = left.iter().position(|name| {
-                self.services[*name]
-                    .depends_on
-                    .keys()
-                    .all(|on| order.contains(on) || !self.services.contains_key(on))
+                let on = self.dependencies(name);
+                on.keys().all(|on| order.contains(on) || !self.services.contains_key(on))
             });
             order.push(left.remove(ready.unwrap_or(0)).clone());
         }

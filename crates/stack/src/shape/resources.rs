@@ -74,6 +74,21 @@ pub struct Device {
     pub permissions: String,
 }
 
+impl Device {
+    /// True where it is named as the Container Device Interface names devices: `VENDOR/CLASS=NAME`.
+    pub fn is_cdi(&self) -> bool {
+        let Some((kind, name)) = self.source.split_once('=') else { return false };
+        let Some((vendor, class)) = kind.split_once('/') else { return false };
+        let part = |part: &str, marks: &str| {
+            let letter = |c: char| c.is_ascii_alphanumeric();
+            part.starts_with(letter)
+                && part.ends_with(letter)
+                && part.chars().all(|c| letter(c) || marks.contains(c))
+        };
+        self.source == self.target && part(vendor, "_-.") && part(class, "_-") && part(name, "_-.:")
+    }
+}
+
 /// Devices asked for by what they can do.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]

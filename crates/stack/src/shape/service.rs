@@ -258,6 +258,27 @@ pub struct Logging {
 }
 
 impl Service {
+    /// How many containers of it run.
+    pub fn replicas(&self) -> u32 {
+        self.scale.unwrap_or(1)
+    }
+
+    /// Services whose network, processes or shared memory are its own too.
+    pub fn namespaces_shared(&self) -> impl Iterator<Item = &ServiceName> {
+        [&self.network_mode, &self.pid, &self.ipc].into_iter().filter_map(|namespace| match namespace {
+            Some(Namespace::Service(service)) => Some(service),
+            _ => None,
+        })
+    }
+
+    /// Services whose volumes it mounts.
+    pub fn volumes_shared(&self) -> impl Iterator<Item = &ServiceName> {
+        self.volumes_from.iter().filter_map(|from| match from {
+            VolumesFrom::Service { service, .. } => Some(service),
+            VolumesFrom::Container { .. } => None,
+        })
+    }
+
     /// The one port probes talk to when they name none.
     pub fn only_port(&self) -> Option<u16> {
         let mut ports: Vec<u16> = self

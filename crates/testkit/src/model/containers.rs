@@ -1,6 +1,6 @@
 //! The engine's part: what a container engine does and refuses, name by name.
 
-use plan::{Container, Effect, NetworkSpec, Output, Phase, ResolvedMount, VolumeSpec};
+use plan::{AnonymousSeen, Container, Effect, NetworkSpec, Output, Phase, ResolvedMount, VolumeSpec};
 use stack::Restart;
 
 use super::{
@@ -14,7 +14,8 @@ const PROJECT: &str = "com.docker.compose.project";
 impl State {
     pub(crate) fn effect(&mut self, effect: &Effect) -> Result<Output, String> {
         match effect {
-            Effect::EnsureImage { image, always } => self.ensure_image(image, *always),
+            Effect::EnsureImage { image, always, .. } => self.ensure_image(image, *always),
+            Effect::BuildImage { image, .. } => Ok(self.build_image(image)),
             Effect::EnsureNetwork { network } => self.ensure_network(network),
             Effect::EnsureVolume { volume } => self.ensure_volume(volume),
             Effect::Create { container } => self.create(container),
@@ -26,6 +27,7 @@ impl State {
             }
             Effect::Rename { from, to } => self.rename(from, to),
             Effect::Remove { container } => self.remove(container),
+            Effect::Discard { container } => self.discard(container),
             Effect::RemoveNetwork { name } => self.remove_network(name),
             Effect::RemoveVolume { name } => self.remove_volume(name),
         }
@@ -37,6 +39,7 @@ impl State {
             id,
             spec: None,
             networks: networks.iter().map(|&network| network.to_owned()).collect(),
+            anonymous: Vec::new(),
             run: Run::Started { at: self.now },
             behaviour: Behaviour::Ready,
             restart: Restart::No,
@@ -79,6 +82,12 @@ impl State {
         }
         self.images.insert(image.to_owned());
         Ok(if there { Output::Unchanged } else { Output::Image { id: format!("id of {image}") } })
+    }
+
+    /// Its files are the same each time: the second build finds all of it done.
+    fn build_image(&mut self, image: &str) -> Output {
+        let made = self.images.insert(image.to_owned());
+        if made { Output::Image { id: format!("id of {image}") } } else { Output::Unchanged }
     }
 
     fn ensure_network(&mut self, spec: &NetworkSpec) -> Result<Output, String> {
@@ -124,8 +133,10 @@ impl State {
         if let Some(missing) = volumes(spec).find(|name| !self.volumes.contains_key(*name)) {
             return Err(format!("there is no volume `{missing}`"));
         }
+        let anonymous = self.make_anonymous(spec);
         let made = Made {
             id: self.new_id(),
+            anonymous,
             networks: spec.networks.keys().cloned().collect(),
             run: Run::Created,
             behaviour: Behaviour::Ready,
@@ -135,6 +146,24 @@ impl State {
         };
         self.containers.insert(spec.name.clone(), made);
         Ok(Output::None)
+    }
+
+    /// Volumes without a name: those that the file asks for, and those that the image does where nothing is mounted.
+    fn make_anonymous(&mut self, spec: &Container) -> Vec<AnonymousSeen> {
+        let declared = self.image_volumes.get(&spec.settings.image).cloned().unwrap_or_default();
+        let free = |target: &&String| spec.mounts.iter().all(|mount| mount.target() != target.as_str());
+        let asked = spec.mounts.iter().filter_map(|mount| match mount {
+            ResolvedMount::Anonymous { target } => Some(target.clone()),
+            _ => None,
+        });
+        let targets: Vec<String> = asked.chain(declared.iter().filter(free).cloned()).collect();
+        let made = targets.into_iter().map(|target| {
+            let name = format!("{:064x}", self.new_id());
+            self.volumes.insert(name.clone(), Owned { project: String::new(), internal: false });
+            self.anonymous.insert(name.clone());
+            AnonymousSeen { name, target }
+        });
+        made.collect()
     }
 
     fn start(&mut self, name: &str) -> Result<Output, String> {
@@ -178,7 +207,10 @@ impl State {
     /// Two at once on one writable volume ruin it; a real engine lets them.
     fn free_volumes(&self, name: &str, spec: &Container) -> Result<(), String> {
         for volume in writable(spec) {
-            if let Some(other) = self.runs_beside(name, |other| writable(other).any(|it| it == volume)) {
+            // Replicas of one service share what they share on purpose.
+            let shares = |other: &Container| other.service == spec.service && other.number != spec.number;
+            let writes = |other: &Container| !shares(other) && writable(other).any(|it| it == volume);
+            if let Some(other) = self.runs_beside(name, writes) {
                 return Err(format!("volume `{volume}` is being written by container `{other}`"));
             }
         }
@@ -233,6 +265,20 @@ impl State {
         let made = self.containers.remove(name).expect("it was just looked up");
         self.data.remove(&format!("container {}", made.id));
         Ok(Output::None)
+    }
+
+    fn discard(&mut self, name: &str) -> Result<Output, String> {
+        let volumes = self.containers.get(name).map(|made| self.anonymous_of(made)).unwrap_or_default();
+        let removed = self.remove(name)?;
+        for volume in volumes {
+            let mounts = |made: &Made| self.anonymous_of(made).iter().any(|other| other.name == volume.name);
+            if !self.containers.values().any(mounts) {
+                self.volumes.remove(&volume.name);
+                self.anonymous.remove(&volume.name);
+                self.data.remove(&volume.name);
+            }
+        }
+        Ok(removed)
     }
 
     fn remove_network(&mut self, name: &str) -> Result<Output, String> {

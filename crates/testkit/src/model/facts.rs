@@ -65,13 +65,10 @@ impl State {
                 .iter()
                 .map(|(name, volume)| (name.clone(), VolumeSeen { project: volume.project.clone() }))
                 .collect(),
-            images: self
-                .images
-                .iter()
-                .map(|image| (image.clone(), ImageSeen { id: format!("id of {image}"), digest: None }))
-                .collect(),
+            images: self.images.iter().map(|image| (image.clone(), self.image_seen(image))).collect(),
             key_stores: self.key_stores_of(project),
             sets: self.sets_seen(),
+            compose: plan::ComposeHashes::default(),
             attested: Vec::new(),
             half_removed: Vec::new(),
             secrets: secrets(&place),
@@ -79,6 +76,11 @@ impl State {
             current: place.current,
             good: place.good,
         }
+    }
+
+    fn image_seen(&self, image: &str) -> ImageSeen {
+        let volumes = self.image_volumes.get(image).cloned().unwrap_or_default();
+        ImageSeen { id: format!("id of {image}"), volumes, ..ImageSeen::default() }
     }
 
     fn seen(&self, project: &StackName, name: &str, made: &Made) -> Option<ContainerSeen> {
@@ -91,12 +93,17 @@ impl State {
             name: name.to_owned(),
             id: made.id.to_string(),
             service: spec.service.clone(),
+            number: Some(spec.number),
             image_id: format!("id of {}", spec.settings.image),
             phase: self.phase(made),
             identity: spec.identity.clone(),
-            release: Some(spec.release),
+            compose_hash: spec.labels.get("com.docker.compose.config-hash").cloned().unwrap_or_default(),
+            restart: Some(made.restart),
+            limits: None,
+            release: Some(spec.release).filter(|_| !spec.identity.is_empty()),
             state_dir: spec.labels.get("seaworthy.state").cloned(),
             networks: made.networks.clone(),
+            anonymous: self.anonymous_of(made),
             addresses: Vec::new(),
             ports: ports.collect(),
         })

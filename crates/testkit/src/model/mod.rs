@@ -10,7 +10,7 @@ mod state;
 
 use std::time::Duration;
 
-use plan::{Action, Effect, Entry, Output, Step, set::SetId};
+use plan::{Action, Effect, Entry, Moment, Output, Step, set::SetId};
 use stack::{SecretName, ServiceName, StackName, Transit};
 
 use crate::contract;
@@ -205,6 +205,13 @@ impl ModelHost {
         self
     }
 
+    /// Says that containers of an image have a volume there, named or not.
+    #[must_use]
+    pub fn with_image_volume(mut self, image: &str, target: &str) -> Self {
+        self.state.image_volumes.entry(image.to_owned()).or_default().push(target.to_owned());
+        self
+    }
+
     /// Puts an image where it can be pulled from.
     pub fn with_published_image(mut self, image: &str) -> Self {
         self.state.published.insert(image.to_owned());
@@ -219,6 +226,12 @@ impl ModelHost {
     /// How often containers of an image were started.
     pub fn starts(&self, image: &str) -> u32 {
         self.state.starts.get(image).copied().unwrap_or_default()
+    }
+
+    /// How often a hook of this moment was run in one container, most of all containers.
+    pub fn most_hooks(&self, moment: Moment) -> usize {
+        let of = |id: u64| self.state.hooks.iter().filter(|hook| **hook == (id, moment)).count();
+        self.state.hooks.iter().map(|(id, _)| of(*id)).max().unwrap_or_default()
     }
 
     /// Somebody else listens on a host port.
@@ -318,6 +331,17 @@ impl ModelHost {
     /// All that [`ModelHost::looks_like`] compares, as text: what an assertion shows.
     pub fn looks(&self) -> String {
         self.state.looks()
+    }
+
+    /// Lets everything that runs be of `docker compose`: no label of ours, and no release.
+    pub fn give_to_compose(&mut self) {
+        for spec in self.state.containers.values_mut().filter_map(|made| made.spec.as_mut()) {
+            spec.identity.clear();
+            spec.labels.retain(|key, _| !key.starts_with("seaworthy."));
+        }
+        let place = self.state.place();
+        place.releases.clear();
+        (place.current, place.good) = (None, None);
     }
 
     /// Loses the state directory.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use plan::{Output, Phase, ProbeSeen};
+use plan::{Moment, Output, Phase, ProbeSeen};
 use stack::{Probe, ProbeKind, ServiceName};
 
 use super::{
@@ -59,6 +59,26 @@ impl State {
                 Err(format!("`{container}` had not ended after {} s", deadline.as_secs()))
             }
             None => Err(format!("`{container}` is gone")),
+        }
+    }
+
+    /// Runs a hook: inside a container that runs. One that does not is past its `pre_stop`.
+    pub(crate) fn hook(
+        &mut self,
+        service: &ServiceName,
+        container: &str,
+        moment: Moment,
+    ) -> Result<Output, String> {
+        let made = self.made(container)?;
+        let id = made.id;
+        let runs = matches!(self.phase(&self.containers[container]), Phase::Running { .. });
+        match moment {
+            Moment::PreStop if !runs => Ok(Output::Unchanged),
+            Moment::PostStart if !runs => Err(format!("`{service}` does not run, and its hook runs in it")),
+            _ => {
+                self.hooks.push((id, moment));
+                Ok(Output::None)
+            }
         }
     }
 

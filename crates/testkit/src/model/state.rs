@@ -6,7 +6,7 @@ use std::{
 };
 
 use plan::{
-    Action, Container, Output, ReleaseSeen,
+    Action, AnonymousSeen, Container, Moment, Output, ReleaseSeen,
     set::{KeyList, Manifest, Object, SetId},
 };
 use stack::{Restart, SecretKind, SecretName, ServiceName, StackName, Transit};
@@ -23,6 +23,10 @@ pub(crate) struct State {
     pub(crate) containers: BTreeMap<String, Made>,
     pub(crate) networks: BTreeMap<String, Owned>,
     pub(crate) volumes: BTreeMap<String, Owned>,
+    /// Those of the volumes that have no name of their own.
+    pub(crate) anonymous: BTreeSet<String>,
+    /// Where a container of an image has a volume.
+    pub(crate) image_volumes: BTreeMap<String, Vec<String>>,
     /// What stores keep in a volume, or in a container that has none.
     pub(crate) data: BTreeMap<String, Data>,
     pub(crate) images: BTreeSet<String>,
@@ -36,6 +40,8 @@ pub(crate) struct State {
     pub(crate) sets: BTreeMap<SetId, Kept>,
     pub(crate) targets_full: bool,
     pub(crate) evidence: Vec<SetId>,
+    /// Hooks that were run: the container's number among all that were made, and the moment.
+    pub(crate) hooks: Vec<(u64, Moment)>,
     /// How often containers of an image were started.
     pub(crate) starts: BTreeMap<String, u32>,
 }
@@ -47,6 +53,8 @@ pub(crate) struct Made {
     /// As it was asked for; `None`: somebody else's.
     pub(crate) spec: Option<Box<Container>>,
     pub(crate) networks: Vec<String>,
+    /// Volumes without a name that were made with it, and where they are mounted.
+    pub(crate) anonymous: Vec<AnonymousSeen>,
     pub(crate) run: Run,
     pub(crate) behaviour: Behaviour,
     pub(crate) restart: Restart,
@@ -116,6 +124,8 @@ impl State {
             containers: BTreeMap::new(),
             networks: BTreeMap::new(),
             volumes: BTreeMap::new(),
+            anonymous: BTreeSet::new(),
+            image_volumes: BTreeMap::new(),
             data: BTreeMap::new(),
             images: BTreeSet::new(),
             published: BTreeSet::new(),
@@ -128,6 +138,7 @@ impl State {
             sets: BTreeMap::new(),
             targets_full: false,
             evidence: Vec::new(),
+            hooks: Vec::new(),
             starts: BTreeMap::new(),
         }
     }
@@ -145,6 +156,7 @@ impl State {
                 self.keys(service, container, transit, step)
             }
             Action::Person { instruction, .. } => Err(Refusal::Waiting(instruction.clone())),
+            Action::Hook { service, container, moment, .. } => Ok(self.hook(service, container, *moment)?),
             Action::WriteRelease { .. }
             | Action::PointCurrent { .. }
             | Action::PointGood { .. }
@@ -168,7 +180,7 @@ impl State {
     fn keep(&mut self, action: &Action) -> Result<Output, String> {
         let now = self.now;
         match action {
-            Action::WriteRelease { number, shape, secrets } => {
+            Action::WriteRelease { number, shape, secrets, compose } => {
                 let place = self.place();
                 let same = |kept: &ReleaseSeen| kept.shape == *shape && kept.secrets == *secrets;
                 match place.releases.get(number) {
@@ -181,6 +193,7 @@ impl State {
                     written_at: now,
                     shape: shape.clone(),
                     secrets: secrets.clone(),
+                    compose: compose.clone(),
                     was_good: false,
                 };
                 place.releases.insert(*number, written);
@@ -243,7 +256,19 @@ impl State {
             plan::ResolvedMount::Volume { name, .. } => Some(name.clone()),
             _ => None,
         });
-        Some(volumes.into_iter().next().unwrap_or_else(|| format!("container {}", made.id)))
+        let anonymous = made.anonymous.iter().map(|volume| volume.name.clone());
+        Some(volumes.chain(anonymous).next().unwrap_or_else(|| format!("container {}", made.id)))
+    }
+
+    /// Volumes without a name that a container mounts: made with it, or carried over.
+    pub(crate) fn anonymous_of(&self, made: &Made) -> Vec<AnonymousSeen> {
+        let carried = made.spec.iter().flat_map(|spec| &spec.mounts).filter_map(|mount| match mount {
+            plan::ResolvedMount::Volume { name, target, .. } if self.anonymous.contains(name) => {
+                Some(AnonymousSeen { name: name.clone(), target: target.clone() })
+            }
+            _ => None,
+        });
+        carried.chain(made.anonymous.iter().cloned()).collect()
     }
 
     pub(crate) fn data_of(&mut self, container: &str) -> Option<&mut Data> {
@@ -262,6 +287,8 @@ impl State {
         let mut state = self.clone();
         state.now = epoch;
         state.starts.clear();
+        // A hook that was interrupted is run again.
+        state.hooks.dedup();
         for made in state.containers.values_mut() {
             if let Run::Started { at } = &mut made.run {
                 *at = epoch;
@@ -277,16 +304,38 @@ impl State {
     pub(crate) fn looks(&self) -> String {
         let mut lines = Vec::new();
         for (name, made) in &self.containers {
-            let identity = made.spec.as_ref().map_or("", |spec| &spec.identity);
+            // What Compose made from the same is the same.
+            let identity = made.spec.as_ref().map_or("", |spec| match spec.identity.as_str() {
+                "" => spec.labels.get("com.docker.compose.config-hash").map_or("", String::as_str),
+                identity => identity,
+            });
             let run = match self.phase(made) {
                 plan::Phase::Running { .. } => "running".to_owned(),
                 other => format!("{other:?}").to_lowercase(),
             };
             let sealed = if made.sealed { " sealed" } else { "" };
-            lines.push(format!("container {name} {run}{sealed} restart {:?} from {identity}", made.restart));
+            let rows = |name: &str| self.data.get(name).map(|data| data.rows.clone()).unwrap_or_default();
+            let kept = self.anonymous_of(made);
+            let keeps =
+                kept.iter().map(|volume| format!(" keeps at {} {:?}", volume.target, rows(&volume.name)));
+            let (restart, keeps) = (made.restart, keeps.collect::<String>());
+            lines.push(format!("container {name} {run}{sealed} restart {restart:?} from {identity}{keeps}"));
         }
         lines.extend(self.networks.iter().map(|(name, it)| format!("network {name} of {}", it.project)));
-        for (name, it) in &self.volumes {
+        let mounted: BTreeSet<String> = self
+            .containers
+            .values()
+            .flat_map(|made| self.anonymous_of(made))
+            .map(|volume| volume.name)
+            .collect();
+        // What they are called depends on how often somebody tried; an empty one is no loss.
+        for name in self.anonymous.difference(&mounted) {
+            let rows = self.data.get(name).map(|data| data.rows.clone()).unwrap_or_default();
+            if !rows.is_empty() {
+                lines.push(format!("volume without a name and without a container rows {rows:?}"));
+            }
+        }
+        for (name, it) in self.volumes.iter().filter(|(name, _)| !self.anonymous.contains(*name)) {
             let data = self.data.get(name).cloned().unwrap_or_default();
             let ring = data.ring.map_or(String::new(), |ring| format!(" keys {:?}", ring.keys.keys));
             lines.push(format!("volume {name} of {} rows {:?}{ring}", it.project, data.rows));
