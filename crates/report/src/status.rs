@@ -25,6 +25,8 @@ pub struct StatusReport {
     pub services: Vec<ServiceStatus>,
     /// Containers that no service of the shape explains.
     pub others: Vec<String>,
+    /// What is otherwise than the files say, on containers that are there: each in a sentence.
+    pub drift: Vec<String>,
     /// The newest set, and its point.
     pub newest_set: Option<(String, jiff::Timestamp)>,
     /// A run that has not ended, when there is one.
@@ -69,9 +71,16 @@ pub fn status_report(shape: &Shape, facts: &Facts, unfinished_run: Option<&str>)
         good: facts.good,
         services: shape.services.keys().flat_map(services).collect(),
         others: others.map(|seen| seen.name.clone()).collect(),
+        drift: drift(shape, facts),
         newest_set: facts.sets.first().map(|set| (set.id.to_string(), set.point)),
         unfinished_run: unfinished_run.map(ToOwned::to_owned),
     }
+}
+
+fn drift(shape: &Shape, facts: &Facts) -> Vec<String> {
+    let said = plan::questions(shape, facts).drift.into_iter();
+    // That something is not there stands beside its service.
+    said.filter(|said| said.id != "not-running").map(|said| said.message).collect()
 }
 
 fn service_status(shape: &Shape, name: &stack::ServiceName, seen: Option<&ContainerSeen>) -> ServiceStatus {

@@ -73,6 +73,9 @@ pub fn status(report: &StatusReport, style: Style) -> String {
     for other in &report.others {
         let _ = writeln!(text, "  · {other}  belongs to no service of this shape");
     }
+    for said in &report.drift {
+        let _ = writeln!(text, "  {} {said}", style.bad("✗"));
+    }
     match &report.newest_set {
         Some((set, point)) => {
             let _ = writeln!(text, "newest set: {set}, {} old", age(report.seen_at, *point));

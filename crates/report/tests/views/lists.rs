@@ -57,6 +57,7 @@ fn a_stack_is_shown_service_by_service() {
         good: Some(41),
         services: vec![service("db", "absent", false), service("web", "running, healthy", true)],
         others: vec!["blog-web-42-failed".to_owned()],
+        drift: vec!["`web` is attached to `blog_edge`, and its file does not say so".to_owned()],
         newest_set: Some(("20261121T011447Z-7f3a91c2".to_owned(), at(-60.0))),
         unfinished_run: None,
     };
@@ -65,6 +66,7 @@ blog · local · release 42 · docker 20.10
   ✗ db   absent
   ✓ web  running, healthy  release 42  0.0.0.0:80→80
   · blog-web-42-failed  belongs to no service of this shape
+  ✗ `web` is attached to `blog_edge`, and its file does not say so
 newest set: 20261121T011447Z-7f3a91c2, 1m 00s old
 last good: release 41
 ";
