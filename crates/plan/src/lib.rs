@@ -22,7 +22,8 @@ mod steps;
 mod validate;
 
 pub use action::{
-    Action, Container, Delivered, Effect, KeyStep, NetworkSpec, ResolvedMount, RestorePart, VolumeSpec,
+    Action, Container, Delivered, Effect, KeyStep, Mark, NetworkSpec, ResolvedMount, RestorePart, Thing,
+    VolumeSpec,
 };
 pub use backup::backup;
 pub use bootstrap::bootstrap;

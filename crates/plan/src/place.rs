@@ -19,7 +19,7 @@ use std::collections::BTreeSet;
 use stack::{EngineKind, MountSource, Probe, ProbeRole, PullPolicy, ServiceName, Shape};
 
 use crate::{
-    Action, Container, Effect, Facts, KeyStep, Phase,
+    Action, Container, Effect, Facts, KeyStep, Phase, Policy, Thing,
     desired::{self, Versions},
     steps::Steps,
 };
@@ -30,7 +30,7 @@ pub(crate) struct Placing<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) versions: &'a Versions,
     pub(crate) release: u64,
-    pub(crate) state_dir: &'a str,
+    pub(crate) policy: &'a Policy,
     /// Volumes made by this run are removed when it is taken back: true only where they were absent on purpose
     /// (restore, drill).
     pub(crate) volumes_are_ours: bool,
@@ -47,7 +47,7 @@ pub(crate) struct Change {
 impl Placing<'_> {
     /// What `service` should be.
     pub(crate) fn wanted(&self, service: &ServiceName) -> Container {
-        desired::container(self.shape, service, self.versions, self.release, self.state_dir)
+        desired::container(self.shape, service, self.versions, self.release, &self.policy.state_dir)
     }
 
     /// Images, networks and volumes that `services` need and that are not there.
@@ -78,12 +78,13 @@ impl Placing<'_> {
         let mut seen = BTreeSet::new();
         for name in services {
             for key in self.shape.services[name].networks.keys() {
-                let network = desired::network(self.shape, key);
+                let mut network = desired::network(self.shape, key);
+                self.policy.mark().put_on(&mut network.labels);
                 let known =
                     self.facts.networks.contains_key(&network.name) || self.shape.networks[key].external;
                 if !known && seen.insert(network.name.clone()) {
                     let subject = network.name.clone();
-                    let remove = Effect::RemoveNetwork { name: subject.clone() };
+                    let remove = self.unmake(Thing::Network, &subject);
                     steps
                         .engine("network", &subject, Effect::EnsureNetwork { network }, &needed_by(name))
                         .undone_by_effect(remove);
@@ -97,18 +98,27 @@ impl Placing<'_> {
         for name in services {
             for mount in &self.shape.services[name].mounts {
                 let MountSource::Volume { volume: key } = &mount.source else { continue };
-                let volume = desired::volume(self.shape, key);
+                let mut volume = desired::volume(self.shape, key);
+                self.policy.mark().put_on(&mut volume.labels);
                 let known = self.facts.volumes.contains_key(&volume.name) || self.shape.volumes[key].external;
                 if !known && seen.insert(volume.name.clone()) {
                     let subject = volume.name.clone();
-                    let effect = Effect::EnsureVolume { volume };
-                    let step = steps.engine("volume", &subject, effect, &needed_by(name));
                     if self.volumes_are_ours {
-                        step.undone_by_effect(Effect::RemoveVolume { name: subject });
+                        steps
+                            .engine("volume", &subject, Effect::MakeVolume { volume }, &needed_by(name))
+                            .undone_by_effect(self.unmake(Thing::Volume, &subject));
+                    } else {
+                        let effect = Effect::EnsureVolume { volume };
+                        steps.engine("volume", &subject, effect, &needed_by(name));
                     }
                 }
             }
         }
+    }
+
+    /// Removes what this plan made: never what somebody else made under that name while it was being planned.
+    pub(crate) fn unmake(&self, thing: Thing, name: &str) -> Effect {
+        Effect::Unmake { thing, name: name.to_owned(), mark: self.policy.mark() }
     }
 
     /// Makes or replaces one container and starts it; nothing is asked of it yet.
@@ -119,10 +129,11 @@ impl Placing<'_> {
         let mut container = change.container.clone();
         let made_as = if change.replaces.is_some() { next.clone() } else { name.clone() };
         container.name.clone_from(&made_as);
+        self.policy.mark().put_on(&mut container.labels);
         let create = Effect::Create { container: Box::new(container) };
         steps
             .engine("create", &service, create, &change.because)
-            .undone_by_effect(Effect::Remove { container: made_as.clone() });
+            .undone_by_effect(self.unmake(Thing::Container, &made_as));
         if let Some(old) = &change.replaces {
             self.set_aside(steps, &service, old, &name, &change.because);
             let (from, to) = (next, name.clone());

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::Mark;
+
 /// The third argument of every planner: time, names and permissions, all as values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
@@ -15,4 +17,11 @@ pub struct Policy {
     pub state_dir: String,
     /// What the person typed to permit destruction: the stack's name.
     pub confirmed: Option<String>,
+}
+
+impl Policy {
+    /// What everything that a plan of this policy makes is marked with.
+    pub fn mark(&self) -> Mark {
+        Mark::new(self.now, self.random)
+    }
 }

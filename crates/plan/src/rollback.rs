@@ -25,7 +25,7 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
         facts,
         versions: &target.secrets,
         release: target.number,
-        state_dir: &policy.state_dir,
+        policy,
         volumes_are_ours: false,
     };
     let mut plan = Plan::empty(Verb::Rollback, shape, facts, policy);

@@ -123,7 +123,13 @@ fn reasons_to_replace(placing: &Placing<'_>, wanted: &crate::Container, seen: &C
             .and_then(|number| placing.facts.releases.iter().find(|release| release.number == number))
             .filter(|release| release.shape.services.contains_key(&wanted.service))
             .map(|release| {
-                desired::container(&release.shape, &wanted.service, &release.secrets, 0, placing.state_dir)
+                desired::container(
+                    &release.shape,
+                    &wanted.service,
+                    &release.secrets,
+                    0,
+                    &placing.policy.state_dir,
+                )
             });
         let said = before.map(|before| desired::differences(&before, wanted)).unwrap_or_default();
         return if said.is_empty() { vec!["what it is made from changed".to_owned()] } else { said };

@@ -70,6 +70,7 @@ fn action(action: &Action) -> String {
             Effect::Rename { from, to } => format!("rename {from} {to}"),
             Effect::Remove { container } => format!("remove {container}"),
             Effect::RemoveNetwork { name } | Effect::RemoveVolume { name } => format!("remove {name}"),
+            Effect::Unmake { thing, name, .. } => format!("unmake {} {name}", thing.as_str()),
             other => format!("{other:?}"),
         },
         Action::PointCurrent { number } => format!("current {number:?}"),

@@ -7,7 +7,7 @@ fn a_replacement_ends_with_the_very_container_that_ran_and_keeps_the_failed_one(
     check_undo(
         "running: web=app:7
          shape: web=app:8",
-        "create web < remove blog-web-1-next
+        "create web < unmake container blog-web-1-next
          stop web < resume blog-web-1
          keep web < rename blog-web-1-was blog-web-1
          name web < rename blog-web-1 blog-web-1-next
@@ -22,8 +22,8 @@ fn a_first_deploy_keeps_its_volumes_and_removes_its_networks() {
     check_undo(
         "running: nothing
          shape: db=pg:1(volume)",
-        "network blog_net < remove blog_net
-         create db < remove blog-db-1
+        "network blog_net < unmake network blog_net
+         create db < unmake container blog-db-1
          start db < stop blog-db-1, rename blog-db-1 blog-db-1-failed
          current release 1 < current None
          good release 1 < good None",
@@ -35,7 +35,7 @@ fn a_container_that_did_not_run_is_not_started_by_taking_it_back() {
     check_undo(
         "running: migrate=migrate:1(ended) web=app:7(after migrate done)
          shape: migrate=migrate:2 web=app:7(after migrate done)",
-        "create migrate < remove blog-migrate-1-next
+        "create migrate < unmake container blog-migrate-1-next
          keep migrate < rename blog-migrate-1-was blog-migrate-1
          name migrate < rename blog-migrate-1 blog-migrate-1-next
          start migrate < stop blog-migrate-1, rename blog-migrate-1 blog-migrate-2-failed
@@ -59,9 +59,9 @@ fn a_restore_takes_back_the_volumes_it_made() {
         "running: nothing
          shape: db=pg:1(postgres)
          verb: restore",
-        "network blog_net < remove blog_net
-         volume blog_dbdata < remove blog_dbdata
-         create db < remove blog-db-1
+        "network blog_net < unmake network blog_net
+         volume blog_dbdata < unmake volume blog_dbdata
+         create db < unmake container blog-db-1
          start db < stop blog-db-1
          current release 1 < current None
          good release 1 < good None",
@@ -74,9 +74,9 @@ fn a_drill_takes_back_all_of_its_throwaway() {
         "running: db=pg:1(postgres)
          verb: drill",
         "restore secrets < forget blog-drill-7f3a91c2
-         network blog-drill-7f3a91c2_net < remove blog-drill-7f3a91c2_net
-         volume blog-drill-7f3a91c2_dbdata < remove blog-drill-7f3a91c2_dbdata
-         create db < remove blog-drill-7f3a91c2-db-1
+         network blog-drill-7f3a91c2_net < unmake network blog-drill-7f3a91c2_net
+         volume blog-drill-7f3a91c2_dbdata < unmake volume blog-drill-7f3a91c2_dbdata
+         create db < unmake container blog-drill-7f3a91c2-db-1
          start db < stop blog-drill-7f3a91c2-db-1",
     );
 }

@@ -19,7 +19,7 @@ kinds!(action, ACTIONS, Action:
     Engine Probe Watch AwaitExit WriteRelease PointCurrent PointGood GenerateSecret Keys CheckTargets Capture
     CaptureRelease CommitSet AbandonSet PruneSet VerifySet Restore WriteEvidence Forget Person);
 kinds!(effect, EFFECTS, Effect:
-    EnsureImage EnsureNetwork EnsureVolume Create Start Stop Resume Rename Remove RemoveNetwork RemoveVolume);
+    EnsureImage EnsureNetwork EnsureVolume MakeVolume Create Start Stop Resume Rename Remove RemoveNetwork RemoveVolume Unmake);
 kinds!(key_step, KEY_STEPS, KeyStep: Bootstrap Unseal List Canary AwaitApi);
 kinds!(restore_part, RESTORE_PARTS, RestorePart: Secrets Release KeyStore Canaries State);
 

@@ -12,5 +12,6 @@ mod kinds;
 mod looks;
 mod once;
 mod repeat;
+mod rivals;
 mod scene;
 mod subjects;
