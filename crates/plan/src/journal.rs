@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Plan, Step, StepId,
+    Action, Plan, Step, StepId,
     set::{Canary, KeyList, Manifest, Object},
 };
 
@@ -365,9 +365,18 @@ impl Progress {
         }
     }
 
-    /// True when all but housekeeping is done: what was proven stays, whoever takes the run up.
+    /// True when all but housekeeping is done, or all but a commit that was begun: what was proven stays, whoever takes
+    /// the run up.
     pub fn is_proven(&self, plan: &Plan) -> bool {
-        plan.steps.iter().all(|step| step.forgiving || self.done.contains_key(&step.id))
+        let settled =
+            |step: &Step| step.forgiving || self.done.contains_key(&step.id) || self.is_commit_begun(step);
+        plan.steps.iter().all(settled)
+    }
+
+    /// The set may exist already, and nothing takes back that it does. The commit is done again: it needs nothing that
+    /// whoever began it held, and finds what it made.
+    fn is_commit_begun(&self, step: &Step) -> bool {
+        matches!(step.action, Action::CommitSet { .. }) && self.running.as_ref() == Some(&step.id)
     }
 
     fn may_start(&self, plan: &Plan, step: &StepId) -> bool {

@@ -91,7 +91,8 @@ pub struct Step {
 pub enum Interrupted {
     /// It goes on where it stopped: the interrupted step is done again.
     Continues,
-    /// It is unwound, and a new run starts: what it held (a database snapshot) is gone.
+    /// It is unwound, and a new run starts: what it held (a database snapshot) is gone. Not where all of it was done
+    /// but housekeeping, or the commit of a set was begun: that goes on.
     Unwinds,
 }
 

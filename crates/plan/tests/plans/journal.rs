@@ -179,6 +179,33 @@ fn a_run_is_applied_when_its_last_step_is_done_and_not_before() {
     assert_eq!(progress.next(&plan), Next::Over);
 }
 
+#[test]
+fn a_commit_that_was_begun_is_done_again_and_not_taken_back() {
+    let words = "running: db=pg:1(postgres) web=app:7\nstack: keep 1, 2 sets kept\nverb: backup";
+    let plan = crate::world::World::read(words).plan().expect("it can be planned");
+    let at = plan.made_at;
+    let mut progress = Progress::default();
+    for step in &plan.steps {
+        let step_id = step.id.clone();
+        let proven = |progress: &Progress| progress.is_proven(&plan);
+        let commits = matches!(step.action, plan::Action::CommitSet { .. });
+        assert_eq!(proven(&progress), step.forgiving, "before {step_id}");
+        progress.take(&plan, &Entry::Started { step: step_id.clone(), at }).expect("possible");
+        assert_eq!(proven(&progress), step.forgiving || commits, "while {step_id}");
+        if commits {
+            assert!(matches!(progress.next(&plan), Next::Do(next) if next.id == step_id));
+            let mut failed = progress.clone();
+            let because = vec!["it broke".to_owned()];
+            failed.take(&plan, &Entry::Failed { step: step_id.clone(), at, because }).expect("possible");
+            assert!(matches!(failed.next(&plan), Next::TakeBack(_)), "one that failed is taken back");
+        }
+        progress
+            .take(&plan, &Entry::Succeeded { step: step_id, at, output: Output::None })
+            .expect("possible");
+    }
+    assert!(plan.steps.iter().any(|step| step.forgiving), "there is something to prune");
+}
+
 fn words(entries: &str) -> impl Iterator<Item = &str> {
     entries.split(", ").filter(|word| !word.is_empty())
 }
