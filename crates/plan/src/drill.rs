@@ -1,7 +1,7 @@
 //! Proves a set in a throwaway with no way out, measures it, and takes it away again.
 
 use diag::Stop;
-use stack::{ServiceName, Shape, StackName};
+use stack::{Shape, StackName};
 
 use crate::{
     Action, Facts, Plan, Policy, Thing, Verb,
@@ -49,25 +49,10 @@ pub fn drill_shape(contents: &SetContents, policy: &Policy) -> Shape {
     }
     let wanted = &contents.shape.drill.services;
     if !wanted.is_empty() {
-        let keep = with_dependencies(&shape, wanted);
+        let keep = shape.with_dependencies(wanted);
         shape.services.retain(|name, _| keep.contains(name));
     }
     shape
-}
-
-fn with_dependencies(shape: &Shape, services: &[ServiceName]) -> Vec<ServiceName> {
-    let mut keep: Vec<ServiceName> = services.to_vec();
-    let mut at = 0;
-    while at < keep.len() {
-        let on: Vec<ServiceName> = shape
-            .services
-            .get(&keep[at])
-            .map(|service| service.depends_on.keys().cloned().collect())
-            .unwrap_or_default();
-        keep.extend(on.into_iter().filter(|name| !keep.contains(name)).collect::<Vec<_>>());
-        at += 1;
-    }
-    keep
 }
 
 /// Removes all of it, as housekeeping: what bears one of its names and was not made by this drill stays.

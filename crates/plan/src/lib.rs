@@ -15,6 +15,7 @@ mod plan;
 mod policy;
 mod refusal;
 mod restore;
+mod revival;
 mod rollback;
 mod rollout;
 pub mod set;
@@ -34,9 +35,9 @@ pub use facts::{
     ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen, SecretSeen,
     SetSeen, VolumeSeen,
 };
-pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress};
+pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress, Revived};
 pub use lint::lint;
-pub use plan::{Interrupted, PLAN_SCHEMA, Plan, Step, StepId, Verb};
+pub use plan::{Interrupted, PLAN_SCHEMA, Plan, Revival, Step, StepId, Verb};
 pub use policy::Policy;
 pub use restore::{SetContents, restore, restored_shape};
 pub use rollback::rollback;

@@ -28,6 +28,15 @@ pub fn lint(plan: &Plan) -> Vec<String> {
             wrong.push(format!("`{id}` removes a volume and does not say so"));
         }
     }
+    for revival in &plan.revivals {
+        let service = &revival.service;
+        if revival.after_any.is_empty() || revival.after_any.iter().any(|step| !seen.contains(step)) {
+            wrong.push(format!("`{service}` is brought back after steps that the plan does not have"));
+        }
+        if plan.revivals.iter().filter(|other| other.service == *service).count() > 1 {
+            wrong.push(format!("`{service}` is brought back twice"));
+        }
+    }
     wrong.extend(out_of_order(plan));
     let destroying = plan.steps.iter().find(|step| step.destroys.is_some());
     if let Some(step) = destroying.filter(|_| plan.permits.is_empty()) {

@@ -13,7 +13,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use host::Engine;
-use plan::{Action, Effect, Output, Step};
+use plan::{Action, Effect, Output};
 use secrets::{Identities, Keyring, Secret, Store};
 use stack::{Materials, SecretName, Shape};
 
@@ -75,7 +75,7 @@ pub struct People {
 
 #[async_trait]
 impl World for LiveWorld {
-    async fn apply(&self, _: &Step, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
+    async fn apply(&self, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
         match action {
             Action::Engine { effect } => self.engine_effect(effect).await,
             Action::Probe { service, container, probes, deadline } => {

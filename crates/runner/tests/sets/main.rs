@@ -126,6 +126,7 @@ fn plan(set: &SetId) -> Plan {
             step("capture", &["check"], capture),
             step("commit", &["capture"], Action::CommitSet { set: set.clone() }),
         ],
+        revivals: Vec::new(),
         not_done: Vec::new(),
         interrupted: Interrupted::Unwinds,
         permits: Vec::new(),
@@ -140,8 +141,8 @@ struct Mortal {
 
 #[async_trait]
 impl World for Mortal {
-    async fn apply(&self, step: &Step, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
-        let result = self.world.apply(step, action, so_far).await;
+    async fn apply(&self, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
+        let result = self.world.apply(action, so_far).await;
         if matches!(action, Action::CommitSet { .. }) {
             self.died.notify_one();
             return std::future::pending().await;

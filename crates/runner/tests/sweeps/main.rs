@@ -15,3 +15,4 @@ mod repeat;
 mod rivals;
 mod scene;
 mod subjects;
+mod unwinding;
