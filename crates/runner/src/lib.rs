@@ -16,7 +16,7 @@ mod world;
 
 pub use execute::{Ended, ExecuteError, Teller, execute};
 pub use loading::load;
-pub use operations::{Finished, Given, Operations, Planner, existing_keyring, open_keyring};
+pub use operations::{Finished, Given, Operations, Planner, keyring};
 pub use release::{Release, ReleaseError};
 pub use run_store::{Run, RunError, RunStore, RunSummary};
 pub use state::{StackDir, StateDir};

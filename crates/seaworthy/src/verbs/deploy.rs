@@ -8,12 +8,13 @@ use super::preflight;
 use crate::{cli::SharesArgs, context, settings, settings::Settings, view::View};
 
 pub(crate) async fn deploy(args: SharesArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let loaded = context::load(settings)?;
+    let keyring = runner::keyring(&settings.state)?;
+    let loaded = context::load_with(settings, &keyring)?;
     context::understood(&loaded)?;
     view.diagnostics(&loaded.diagnostics);
     let engine = context::engine(settings, &loaded).await?;
     preflight::gate(settings, view, &loaded, engine.kind())?;
-    let operations = context::on(settings, engine, loaded)?;
+    let operations = context::on(settings, engine, keyring, loaded)?;
     let people = People { shares: settings::shares(&args)?, ..People::default() };
     let given = Given { people, ..Given::default() };
     let finished = operations.carry_out(Verb::Deploy, &plan::deploy, given, &view.teller()).await?;
