@@ -17,7 +17,7 @@ mod validate;
 
 pub use drill::{Canary, DrillReport, Phase, Probe, RecoveryPoint, Size, TableCount};
 pub use findings::{FindingReport, FindingsReport, findings_report};
-pub use lists::{BackupsReport, RunLine, RunsReport, SetLine, run_line};
+pub use lists::{BackupsReport, Incomplete, RunLine, RunsReport, SetLine, run_line};
 pub use refusal::Refusal;
 pub use render::RenderReport;
 pub use run::{

@@ -18,8 +18,8 @@ pub(crate) fn backups(args: SetArgs, settings: &Settings, view: &View) -> Result
         None => shape.backup.to.iter().map(PathBuf::from).collect(),
     };
     let mut sets = Vec::new();
-    for path in targets {
-        let listing = Target::open(&path, &shape.stack).list().map_err(|err| runner::live::unlisted(&err))?;
+    for path in &targets {
+        let listing = Target::open(path, &shape.stack).list().map_err(|err| runner::live::unlisted(&err))?;
         for (set, err) in &listing.unreadable {
             view.diagnostics(&[
                 Diagnostic::warning("unreadable-set", format!("set {set} cannot be read")).caused_by(err)
@@ -29,6 +29,8 @@ pub(crate) fn backups(args: SetArgs, settings: &Settings, view: &View) -> Result
     }
     let evidence = context::proven(&settings.state.stack(&shape.stack));
     let proven = |set: &plan::set::SetId| evidence.get(set).copied();
-    view.backups(&BackupsReport::new(shape.stack.as_str(), jiff::Timestamp::now(), &sets, proven));
+    let targets: Vec<String> = targets.iter().map(|path| path.display().to_string()).collect();
+    let now = jiff::Timestamp::now();
+    view.backups(&BackupsReport::new(shape.stack.as_str(), now, &targets, &sets, proven));
     Ok(Exit::Done)
 }
