@@ -59,14 +59,7 @@ fn hold_ceremony(
         return;
     }
     let versions = current_versions(shape, facts);
-    let placing = Placing {
-        shape,
-        facts,
-        versions: &versions,
-        release: 0,
-        state_dir: &policy.state_dir,
-        volumes_are_ours: false,
-    };
+    let placing = Placing { shape, facts, versions: &versions, release: 0, policy, volumes_are_ours: false };
     let container = placing.wanted(service);
     let because = vec![if issued {
         "it was never initialised".to_owned()

@@ -24,14 +24,8 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
     let versions = current_versions(shape, facts);
     refuse_unready(shape, facts, policy, &versions)?;
     let number = facts.releases.iter().map(|release| release.number).max().unwrap_or(0) + 1;
-    let placing = Placing {
-        shape,
-        facts,
-        versions: &versions,
-        release: number,
-        state_dir: &policy.state_dir,
-        volumes_are_ours: false,
-    };
+    let placing =
+        Placing { shape, facts, versions: &versions, release: number, policy, volumes_are_ours: false };
     let changed_for_us = current_release(facts).is_none_or(|release| *release.shape != *shape);
     let mut plan = Plan::empty(Verb::Deploy, shape, facts, policy);
     let mut steps = Steps::default();
@@ -59,7 +53,7 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
             number
         }
     };
-    put_in_place(&placing, &mut steps, &gap);
+    plan.revivals = put_in_place(&placing, &mut steps, &gap);
     make_good(&placing, &mut steps, number, &gap);
     plan.steps = steps.finish();
     plan.not_done = gap.not_done;

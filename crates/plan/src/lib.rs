@@ -20,6 +20,7 @@ pub mod proof;
 mod prune;
 mod refusal;
 mod restore;
+mod revival;
 mod rollback;
 mod rollout;
 pub mod set;
@@ -27,7 +28,8 @@ mod steps;
 mod validate;
 
 pub use action::{
-    Action, Container, Delivered, Effect, KeyStep, NetworkSpec, ResolvedMount, RestorePart, VolumeSpec,
+    Action, Container, Delivered, Effect, KeyStep, Mark, NetworkSpec, ResolvedMount, RestorePart, Thing,
+    VolumeSpec,
 };
 pub use backup::backup;
 pub use bootstrap::bootstrap;
@@ -39,10 +41,10 @@ pub use facts::{
     Attested, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen,
     SecretSeen, SetSeen, VolumeSeen,
 };
-pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress};
+pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress, Revived};
 pub use lint::lint;
 pub use opening::{can_be_opened, sealed_store};
-pub use plan::{Interrupted, PLAN_SCHEMA, Plan, Step, StepId, Verb};
+pub use plan::{Interrupted, PLAN_SCHEMA, Plan, Revival, Step, StepId, Verb};
 pub use policy::{Policy, Typed};
 pub use restore::{SetContents, restore, restored_shape};
 pub use rollback::rollback;

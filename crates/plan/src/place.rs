@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   create NAME-next      nobody notices              undo: remove NAME-next
-//!   stop   NAME           — impact starts here —      undo: resume NAME
+//!   stop   NAME           — impact starts here —
 //!   rename NAME  NAME-was                             undo: rename NAME-was NAME
 //!   rename NAME-next NAME                             undo: rename NAME NAME-next
 //!   start  NAME                                       undo: stop NAME, rename NAME STACK-SERVICE-N-failed
@@ -12,14 +12,15 @@
 //! ```
 //!
 //! so that an unwinding ends with the very container that ran before, and keeps the failed one to look at. Not where
-//! the volumes were made by the same run: they go, and a container that was kept would hold them.
+//! the volumes were made by the same run: they go, and a container that was kept would hold them. What was stopped is
+//! no undo's business: it is brought back once all steps are taken back, see `revival`.
 
 use std::collections::BTreeSet;
 
-use stack::{EngineKind, MountSource, Probe, ProbeRole, PullPolicy, ServiceName, Shape};
+use stack::{EngineKind, MountSource, Probe, ProbeRole, PullPolicy, Service, ServiceName, Shape};
 
 use crate::{
-    Action, Container, Effect, Facts, KeyStep, Phase,
+    Action, Container, Effect, Facts, KeyStep, Phase, Policy, StepId, Thing,
     desired::{self, Versions},
     steps::Steps,
 };
@@ -30,7 +31,7 @@ pub(crate) struct Placing<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) versions: &'a Versions,
     pub(crate) release: u64,
-    pub(crate) state_dir: &'a str,
+    pub(crate) policy: &'a Policy,
     /// Volumes made by this run are removed when it is taken back: true only where they were absent on purpose
     /// (restore, drill).
     pub(crate) volumes_are_ours: bool,
@@ -47,7 +48,7 @@ pub(crate) struct Change {
 impl Placing<'_> {
     /// What `service` should be.
     pub(crate) fn wanted(&self, service: &ServiceName) -> Container {
-        desired::container(self.shape, service, self.versions, self.release, self.state_dir)
+        desired::container(self.shape, service, self.versions, self.release, &self.policy.state_dir)
     }
 
     /// Images, networks and volumes that `services` need and that are not there.
@@ -78,12 +79,13 @@ impl Placing<'_> {
         let mut seen = BTreeSet::new();
         for name in services {
             for key in self.shape.services[name].networks.keys() {
-                let network = desired::network(self.shape, key);
+                let mut network = desired::network(self.shape, key);
+                self.policy.mark().put_on(&mut network.labels);
                 let known =
                     self.facts.networks.contains_key(&network.name) || self.shape.networks[key].external;
                 if !known && seen.insert(network.name.clone()) {
                     let subject = network.name.clone();
-                    let remove = Effect::RemoveNetwork { name: subject.clone() };
+                    let remove = self.unmake(Thing::Network, &subject);
                     steps
                         .engine("network", &subject, Effect::EnsureNetwork { network }, &needed_by(name))
                         .undone_by_effect(remove);
@@ -97,34 +99,46 @@ impl Placing<'_> {
         for name in services {
             for mount in &self.shape.services[name].mounts {
                 let MountSource::Volume { volume: key, .. } = &mount.source else { continue };
-                let volume = desired::volume(self.shape, key);
+                let mut volume = desired::volume(self.shape, key);
+                self.policy.mark().put_on(&mut volume.labels);
                 let known = self.facts.volumes.contains_key(&volume.name) || self.shape.volumes[key].external;
                 if !known && seen.insert(volume.name.clone()) {
                     let subject = volume.name.clone();
-                    let effect = Effect::EnsureVolume { volume };
-                    let step = steps.engine("volume", &subject, effect, &needed_by(name));
                     if self.volumes_are_ours {
-                        step.undone_by_effect(Effect::RemoveVolume { name: subject });
+                        steps
+                            .engine("volume", &subject, Effect::MakeVolume { volume }, &needed_by(name))
+                            .undone_by_effect(self.unmake(Thing::Volume, &subject));
+                    } else {
+                        let effect = Effect::EnsureVolume { volume };
+                        steps.engine("volume", &subject, effect, &needed_by(name));
                     }
                 }
             }
         }
     }
 
-    /// Makes or replaces one container and starts it; nothing is asked of it yet.
-    pub(crate) fn place(&self, steps: &mut Steps, change: &Change) {
+    /// Removes what this plan made: never what somebody else made under that name while it was being planned.
+    pub(crate) fn unmake(&self, thing: Thing, name: &str) -> Effect {
+        Effect::Unmake { thing, name: name.to_owned(), mark: self.policy.mark() }
+    }
+
+    /// Makes or replaces one container and starts it; nothing is asked of it yet. Gives the step that stops what ran
+    /// before, where something did.
+    pub(crate) fn place(&self, steps: &mut Steps, change: &Change) -> Option<StepId> {
         let service = change.container.service.to_string();
         let name = change.container.name.clone();
         let next = format!("{name}-next");
         let mut container = change.container.clone();
         let made_as = if change.replaces.is_some() { next.clone() } else { name.clone() };
         container.name.clone_from(&made_as);
+        self.policy.mark().put_on(&mut container.labels);
         let create = Effect::Create { container: Box::new(container) };
         steps
             .engine("create", &service, create, &change.because)
-            .undone_by_effect(Effect::Remove { container: made_as.clone() });
+            .undone_by_effect(self.unmake(Thing::Container, &made_as));
+        let mut stopped = None;
         if let Some(old) = &change.replaces {
-            self.set_aside(steps, &service, old, &name, &change.because);
+            stopped = self.set_aside(steps, &service, old, &name, &change.because);
             let (from, to) = (next, name.clone());
             let back = Effect::Rename { from: to.clone(), to: from.clone() };
             steps
@@ -140,30 +154,26 @@ impl Placing<'_> {
         steps
             .engine("start", &service, start, &change.because)
             .undone_by(undo.into_iter().map(|effect| Action::Engine { effect }));
+        stopped
     }
 
     /// Stops the old container and gives it the name under which it waits to be taken back or removed.
-    fn set_aside(&self, steps: &mut Steps, service: &str, old: &str, name: &str, because: &[String]) {
-        let restart = self
-            .facts
-            .current
-            .and_then(|current| self.facts.releases.iter().find(|release| release.number == current))
-            .and_then(|release| release.shape.services.get(&ServiceName::from(service)))
-            .map_or_else(|| self.shape.services[&ServiceName::from(service)].restart, |was| was.restart);
+    fn set_aside(
+        &self,
+        steps: &mut Steps,
+        service: &str,
+        old: &str,
+        name: &str,
+        because: &[String],
+    ) -> Option<StepId> {
         let stop = Effect::Stop { container: old.to_owned(), grace: None };
-        let step = steps.engine("stop", service, stop, because).with_impact();
-        if self.is_started_again(service, old) {
-            let resume = Action::Engine { effect: Effect::Resume { container: old.to_owned(), restart } };
-            // A key store that was stopped comes back sealed.
-            let unseal =
-                self.unsealing(&ServiceName::from(service), old).into_iter().map(|(_, action)| action);
-            step.undone_by([resume].into_iter().chain(unseal));
-        }
+        let stop = steps.engine("stop", service, stop, because).with_impact().id.clone();
         let was = format!("{name}-was");
         let back = Effect::Rename { from: was.clone(), to: old.to_owned() };
         steps
             .engine("keep", service, Effect::Rename { from: old.to_owned(), to: was }, because)
             .undone_by_effect(back);
+        self.is_started_again(service, old).then_some(stop)
     }
 
     /// Whether taking back its stop starts it: not where it had ended before, as a migration has.
@@ -188,7 +198,7 @@ impl Placing<'_> {
     pub(crate) fn await_ready(&self, steps: &mut Steps, container: &Container, because: &[String]) {
         let service = &container.service;
         let deadline = self.shape.timeout;
-        for (kind, action) in self.unsealing(service, &container.name) {
+        for (kind, action) in unsealing(self.shape, service, &container.name) {
             steps.add(kind, service.as_str(), action, &["a key store starts sealed".to_owned()]);
         }
         if self.shape.runs_once(service) {
@@ -198,26 +208,11 @@ impl Placing<'_> {
             let action = Action::Probe {
                 service: service.clone(),
                 container: container.name.clone(),
-                probes: gate_probes(&container.settings.probes),
+                probes: gate_probes(&container.settings),
                 deadline,
             };
             steps.add("probe", service.as_str(), action, because);
         }
-    }
-
-    /// What a key store that was just started needs before anybody can use it; nothing for any other service.
-    fn unsealing(&self, service: &ServiceName, container: &str) -> Vec<(&'static str, Action)> {
-        let Some((_, transit)) = self.shape.key_store().filter(|(store, _)| *store == service) else {
-            return Vec::new();
-        };
-        let deadline = self.shape.timeout;
-        let keys = |step: KeyStep| Action::Keys {
-            service: service.clone(),
-            container: container.to_owned(),
-            transit: transit.clone(),
-            step,
-        };
-        vec![("api", keys(KeyStep::AwaitApi { deadline })), ("unseal", keys(KeyStep::Unseal))]
     }
 
     /// The watch over a whole release: all its services that keep running.
@@ -227,9 +222,7 @@ impl Placing<'_> {
             .services
             .iter()
             .filter(|(name, _)| !self.shape.runs_once(name))
-            .map(|(name, service)| {
-                (name.clone(), self.shape.container_name(name), gate_probes(&service.probes))
-            })
+            .map(|(name, service)| (name.clone(), self.shape.container_name(name), gate_probes(service)))
             .collect();
         let lasting = self.shape.min_healthy;
         let because = format!("a release is good once it was healthy for {}", seconds(lasting));
@@ -239,14 +232,37 @@ impl Placing<'_> {
     }
 }
 
+/// What a key store that was just started needs before anybody can use it; nothing for any other service.
+pub(crate) fn unsealing(
+    shape: &Shape,
+    service: &ServiceName,
+    container: &str,
+) -> Vec<(&'static str, Action)> {
+    let Some((_, transit)) = shape.key_store().filter(|(store, _)| *store == service) else {
+        return Vec::new();
+    };
+    let keys = |step: KeyStep| Action::Keys {
+        service: service.clone(),
+        container: container.to_owned(),
+        transit: transit.clone(),
+        step,
+    };
+    vec![("api", keys(KeyStep::AwaitApi { deadline: shape.timeout })), ("unseal", keys(KeyStep::Unseal))]
+}
+
 fn needed_by(service: &ServiceName) -> Vec<String> {
     vec![format!("{service} needs it")]
 }
 
-/// Probes that gate a start: startup first, then ready; live ones are for later.
-pub(crate) fn gate_probes(probes: &[Probe]) -> Vec<Probe> {
-    let of = |role: ProbeRole| probes.iter().filter(move |probe| probe.role == role).cloned();
-    of(ProbeRole::Startup).chain(of(ProbeRole::Ready)).collect()
+/// Probes that gate a start: startup first, then ready; live ones are for later. Each with its port: whoever asks may
+/// know the service as another release has it.
+pub(crate) fn gate_probes(service: &Service) -> Vec<Probe> {
+    let of = |role: ProbeRole| service.probes.iter().filter(move |probe| probe.role == role).cloned();
+    let port = service.only_port();
+    of(ProbeRole::Startup)
+        .chain(of(ProbeRole::Ready))
+        .map(|probe| Probe { port: probe.port.or(port), ..probe })
+        .collect()
 }
 
 /// A duration as a person reads it.

@@ -59,7 +59,7 @@ pub fn restore(contents: &SetContents, shape: &Shape, facts: &Facts, policy: &Po
         facts,
         versions: &contents.secrets,
         release: number,
-        state_dir: &policy.state_dir,
+        policy,
         volumes_are_ours: true,
     };
     bring_back(contents, &placing, &mut steps);

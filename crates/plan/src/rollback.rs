@@ -25,7 +25,7 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
         facts,
         versions: &target.secrets,
         release: target.number,
-        state_dir: &policy.state_dir,
+        policy,
         volumes_are_ours: false,
     };
     let mut plan = Plan::empty(Verb::Rollback, shape, facts, policy);
@@ -39,7 +39,7 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
     let changing: Vec<ServiceName> =
         gap.changes.iter().map(|change| change.container.service.clone()).collect();
     placing.prepare(&mut steps, &changing);
-    put_in_place(&placing, &mut steps, &gap);
+    plan.revivals = put_in_place(&placing, &mut steps, &gap);
     make_good(&placing, &mut steps, target.number, &gap);
     plan.steps = steps.finish();
     plan.release = Some(target.number);

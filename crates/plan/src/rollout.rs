@@ -3,8 +3,9 @@
 use stack::ServiceName;
 
 use crate::{
-    Action, ContainerSeen, Effect, Phase, desired,
+    Action, ContainerSeen, Effect, Phase, Revival, desired,
     place::{Change, Placing},
+    revival::revivals,
     steps::Steps,
 };
 
@@ -123,7 +124,13 @@ fn reasons_to_replace(placing: &Placing<'_>, wanted: &crate::Container, seen: &C
             .and_then(|number| placing.facts.releases.iter().find(|release| release.number == number))
             .filter(|release| release.shape.services.contains_key(&wanted.service))
             .map(|release| {
-                desired::container(&release.shape, &wanted.service, &release.secrets, 0, placing.state_dir)
+                desired::container(
+                    &release.shape,
+                    &wanted.service,
+                    &release.secrets,
+                    0,
+                    &placing.policy.state_dir,
+                )
             });
         let said = before.map(|before| desired::differences(&before, wanted)).unwrap_or_default();
         return if said.is_empty() { vec!["what it is made from changed".to_owned()] } else { said };
@@ -190,11 +197,13 @@ fn in_the_way<'a>(placing: &Placing<'a>, gap: &Gap) -> Vec<&'a ContainerSeen> {
     leftovers(placing).filter(|seen| names.contains(&seen.name)).collect()
 }
 
-/// Each service in order: replaced, started or unsealed, and asked before the next one.
-pub(crate) fn put_in_place(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) {
+/// Each service in order: replaced, started or unsealed, and asked before the next one. Gives what an unwinding brings
+/// back.
+pub(crate) fn put_in_place(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) -> Vec<Revival> {
+    let mut stopped = Vec::new();
     for service in &gap.order {
         if let Some(change) = gap.changes.iter().find(|change| change.container.service == *service) {
-            placing.place(steps, change);
+            stopped.extend(placing.place(steps, change).map(|step| (service.clone(), step)));
             placing.await_ready(steps, &change.container, &change.because);
         } else if let Some((container, because)) =
             gap.starts.iter().find(|(start, _)| start.service == *service)
@@ -209,6 +218,7 @@ pub(crate) fn put_in_place(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) 
             );
         }
     }
+    revivals(placing, &stopped)
 }
 
 /// Watches the release, makes it current and good, and then removes what it replaced.

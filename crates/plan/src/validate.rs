@@ -74,7 +74,7 @@ pub fn questions(shape: &Shape, facts: &Facts) -> Questions {
             asked.must_answer.push(MustAnswer {
                 service: name.clone(),
                 container,
-                probes: gate_probes(&service.probes),
+                probes: gate_probes(service),
             });
         }
     }

@@ -21,7 +21,7 @@ mod world;
 
 pub use execute::{Ended, ExecuteError, Teller, execute};
 pub use loading::load;
-pub use operations::{Finished, Given, Operations, Planner, existing_keyring, open_keyring, said};
+pub use operations::{Finished, Given, Operations, Planner, keyring, said};
 pub use proofs::Proofs;
 pub use release::{Release, ReleaseError};
 pub use run_store::{Run, RunError, RunStore, RunSummary};

@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use backup::TargetError;
 use diag::{Diagnostic, Stop};
 use host::EngineError;
-use plan::{Action, Output, Plan, Progress, Step};
+use plan::{Action, Output, Plan, Progress};
 
 /// The world that steps act on.
 ///
@@ -14,8 +14,8 @@ use plan::{Action, Output, Plan, Progress, Step};
 /// again; an undo may be asked for a step that never ran.
 #[async_trait]
 pub trait World: Send + Sync {
-    /// Does `action`, which is `step`'s own or one of its undos.
-    async fn apply(&self, step: &Step, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError>;
+    /// Does `action`, which the journal has just announced: a step's own, one of its undos, or part of a revival.
+    async fn apply(&self, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError>;
 }
 
 /// What a step may know of its own run: the plan it belongs to, and what came before it.

@@ -92,10 +92,21 @@ impl Docker {
 
     pub(super) async fn remove(&self, name: &str) -> Result<Output, EngineError> {
         let doing = format!("remove container `{name}`");
-        let Some(container) = self.owned_container(name, &doing).await? else { return Ok(Output::Unchanged) };
-        let id = container.id.unwrap_or_else(|| name.to_owned());
+        match self.owned_container(name, &doing).await? {
+            Some(container) => self.remove_this(&container, name, doing).await,
+            None => Ok(Output::Unchanged),
+        }
+    }
+
+    pub(super) async fn remove_this(
+        &self,
+        container: &ContainerInspectResponse,
+        name: &str,
+        doing: String,
+    ) -> Result<Output, EngineError> {
+        let id = container.id.as_deref().unwrap_or(name);
         let options = RemoveContainerOptionsBuilder::default().force(true).v(true).build();
-        match self.client.remove_container(&id, Some(options)).await {
+        match self.client.remove_container(id, Some(options)).await {
             Ok(()) => Ok(Output::None),
             Err(error) if status(&error) == Some(404) => Ok(Output::Unchanged),
             // Somebody else's removal is under way: the name is free only when that is done.

@@ -376,14 +376,16 @@ fn touched(plan: &Plan) -> Vec<String> {
                 let subnets = network.ipam.pools.iter().filter_map(|pool| pool.subnet.clone());
                 [network.name.clone()].into_iter().chain(subnets).collect()
             }
-            Effect::EnsureVolume { volume } => vec![volume.name.clone()],
+            Effect::EnsureVolume { volume } | Effect::MakeVolume { volume } => vec![volume.name.clone()],
             Effect::Create { container } => of_container(container),
             Effect::Start { container }
             | Effect::Stop { container, .. }
             | Effect::Resume { container, .. }
             | Effect::Remove { container } => vec![container.clone()],
             Effect::Rename { from, to } => vec![from.clone(), to.clone()],
-            Effect::RemoveNetwork { name } | Effect::RemoveVolume { name } => vec![name.clone()],
+            Effect::RemoveNetwork { name } | Effect::RemoveVolume { name } | Effect::Unmake { name, .. } => {
+                vec![name.clone()]
+            }
         }
     };
     effects.flat_map(names).collect()

@@ -14,7 +14,7 @@ use async_trait::async_trait;
 use backup::{Meter, Target};
 use futures_util::future::BoxFuture;
 use host::Engine;
-use plan::{Action, Effect, Output, Step};
+use plan::{Action, Effect, Output};
 use secrets::{Identities, Keyring, Secret, Store};
 use stack::{Materials, SecretName, ServiceName, Shape};
 
@@ -93,7 +93,7 @@ pub struct People {
 
 #[async_trait]
 impl World for LiveWorld {
-    async fn apply(&self, _: &Step, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
+    async fn apply(&self, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
         let result = self.act(action, so_far).await;
         match says_something(&result) {
             true => self.discretion().hush_result(result),

@@ -140,4 +140,17 @@ impl Shape {
         }
         order
     }
+
+    /// These services, and all that they depend on, however far away.
+    pub fn with_dependencies(&self, services: &[ServiceName]) -> Vec<ServiceName> {
+        let mut all: Vec<ServiceName> = services.to_vec();
+        let mut at = 0;
+        while at < all.len() {
+            let on = self.services.get(&all[at]).into_iter().flat_map(|service| service.depends_on.keys());
+            let new: Vec<ServiceName> = on.filter(|name| !all.contains(name)).cloned().collect();
+            all.extend(new);
+            at += 1;
+        }
+        all
+    }
 }
