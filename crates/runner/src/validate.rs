@@ -11,7 +11,7 @@ use host::{
 use plan::{ClosedPort, ContainerSeen, Facts, MustAnswer, MustNot, Phase, Questions};
 use stack::ServiceName;
 
-use crate::{Operations, causes, discretion::Discretion, operations::said};
+use crate::{Operations, discretion::Discretion, operations::said};
 
 /// What a live stack answered.
 #[derive(Debug, Default)]
@@ -114,7 +114,7 @@ impl Operations {
             // The survey told that it is not there.
             Ok(None) => return,
             Ok(Some(_)) => ("it does not".to_owned(), false),
-            Err(err) => (causes(&err).join(": "), false),
+            Err(err) => (diag::causes(&err).join(": "), false),
         };
         if probes.is_empty() || !runs {
             validation.answers.push(answer(format!("{service} runs"), saw, runs));
