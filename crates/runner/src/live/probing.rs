@@ -77,12 +77,8 @@ impl LiveWorld {
             .await
             .map_err(|err| StepError::chain(&err))?;
         match phase {
-            Some(Phase::Running { healthy: Some(false) }) => {
-                return Err(failed("its health check fails".to_owned()));
-            }
-            Some(Phase::Running { .. }) => {}
-            Some(Phase::Exited { code }) => return Err(failed(format!("it ended with {code}"))),
-            Some(_) => return Err(failed("it does not run".to_owned())),
+            Some(phase) if phase.is_well() => {}
+            Some(phase) => return Err(failed(format!("it is {}", phase.in_words()))),
             None => return Err(failed("its container is gone".to_owned())),
         }
         let subject = Subject { service, container, port: self.port_of(service) };
