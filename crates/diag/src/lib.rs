@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 mod chain;
 mod exit;
 mod suggest;
+mod words;
 
 pub use chain::{causes, chain};
 pub use exit::Exit;
 pub use suggest::closest;
+pub use words::duration;
 
 /// How much a diagnostic weighs. Critical and high checks are errors, medium warnings, low notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -232,7 +232,7 @@ impl Placing<'_> {
             })
             .collect();
         let lasting = self.shape.min_healthy;
-        let because = format!("a release is good once it was healthy for {}", seconds(lasting));
+        let because = format!("a release is good once it was healthy for {}", diag::duration(lasting));
         let subject =
             if subjects.len() == 1 { "1 service".to_owned() } else { format!("{} services", subjects.len()) };
         steps.add("watch", &subject, Action::Watch { subjects, lasting }, &[because]);
@@ -247,13 +247,4 @@ fn needed_by(service: &ServiceName) -> Vec<String> {
 pub(crate) fn gate_probes(probes: &[Probe]) -> Vec<Probe> {
     let of = |role: ProbeRole| probes.iter().filter(move |probe| probe.role == role).cloned();
     of(ProbeRole::Startup).chain(of(ProbeRole::Ready)).collect()
-}
-
-/// A duration as a person reads it.
-pub(crate) fn seconds(duration: std::time::Duration) -> String {
-    if duration.subsec_millis() == 0 {
-        format!("{} s", duration.as_secs())
-    } else {
-        format!("{:.1} s", duration.as_secs_f64())
-    }
 }

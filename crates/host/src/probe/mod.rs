@@ -78,8 +78,8 @@ pub async fn ask(engine: &dyn Engine, subject: &Subject<'_>, probe: &Probe) -> R
     let port = probe.port.or(subject.port);
     let words = in_words(subject, probe, port);
     let answer = tokio::time::timeout(probe.timeout, answer(engine, subject, probe, port)).await;
-    let answer =
-        answer.unwrap_or_else(|_| Err(Miss::seen(format!("timed out after {}", span(probe.timeout)))));
+    let answer = answer
+        .unwrap_or_else(|_| Err(Miss::seen(format!("timed out after {}", diag::duration(probe.timeout)))));
     match answer {
         Ok(saw) => Ok(ProbeSeen { probe: words, saw }),
         Err(Miss { saw, retry }) => Err(ProbeError { probe: words, saw, retry }),
@@ -222,13 +222,4 @@ fn excerpt(text: &str) -> String {
         }
     }
     line
-}
-
-/// A duration as a person reads it: `5s`, `0.3s`.
-fn span(duration: Duration) -> String {
-    if duration.subsec_millis() == 0 {
-        format!("{}s", duration.as_secs())
-    } else {
-        format!("{:.1}s", duration.as_secs_f64())
-    }
 }

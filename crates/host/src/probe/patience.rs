@@ -6,7 +6,7 @@ use plan::{Phase, ProbeSeen};
 use stack::Probe;
 use tokio::time::Instant;
 
-use super::{ProbeError, Subject, ask, excerpt, span};
+use super::{ProbeError, Subject, ask, excerpt};
 use crate::{Engine, EngineError, LogRequest, Scope};
 
 /// Pause after the first failed attempt; it doubles up to [`LONGEST_PAUSE`], so that a quick start is seen quickly
@@ -38,7 +38,7 @@ pub struct NotReady {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
     /// Time ran out.
-    #[error("did not become ready in {}", span(*.within))]
+    #[error("did not become ready in {}", diag::duration(*.within))]
     Deadline {
         /// How long was waited.
         within: Duration,

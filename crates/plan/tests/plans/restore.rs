@@ -32,7 +32,7 @@ fn a_set_comes_back_under_its_own_names_where_nothing_is_left() {
          create web
          start web
          probe web
-         watch 3 services — a release is good once it was healthy for 10 s
+         watch 3 services — a release is good once it was healthy for 10s
          current release 1 — the restored stack answers
          good release 1",
     );
@@ -98,7 +98,7 @@ fn a_file_is_put_back_before_its_program_opens_it() {
          create notes
          start notes
          probe notes
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — the restored stack answers
          good release 1",
     );
@@ -134,7 +134,7 @@ fn a_live_stack_is_restored_where_its_name_was_typed() {
          start db
          probe db
          restore db
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — the restored stack answers
          good release 1",
     );

@@ -232,8 +232,8 @@ async fn await_api(store: &KeyStore, service: &ServiceName, deadline: Duration) 
         match asked.health().await {
             Ok(_) => return Ok(Output::None),
             Err(err) if started.elapsed() >= deadline => {
-                let waited = deadline.as_secs();
-                let attempt = format!("the API of `{service}` did not answer in {waited} s");
+                let waited = diag::duration(deadline);
+                let attempt = format!("the API of `{service}` did not answer in {waited}");
                 return Err(StepError::chain(&err).came_of(attempt));
             }
             Err(_) => tokio::time::sleep(PAUSE).await,

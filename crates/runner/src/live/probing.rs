@@ -104,8 +104,8 @@ impl LiveWorld {
                 }
                 None => return Err(StepError::failed(format!("`{container}` is gone"))),
                 Some(_) if tokio::time::Instant::now() >= until => {
-                    let waited = deadline.as_secs();
-                    return Err(StepError::failed(format!("`{container}` had not ended after {waited} s")));
+                    let waited = diag::duration(deadline);
+                    return Err(StepError::failed(format!("`{container}` had not ended after {waited}")));
                 }
                 Some(_) => tokio::time::sleep(LOOK).await,
             }
