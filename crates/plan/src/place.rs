@@ -225,7 +225,7 @@ impl Placing<'_> {
             .map(|(name, service)| (name.clone(), self.shape.container_name(name), gate_probes(service)))
             .collect();
         let lasting = self.shape.min_healthy;
-        let because = format!("a release is good once it was healthy for {}", seconds(lasting));
+        let because = format!("a release is good once it was healthy for {}", diag::duration(lasting));
         let subject =
             if subjects.len() == 1 { "1 service".to_owned() } else { format!("{} services", subjects.len()) };
         steps.add("watch", &subject, Action::Watch { subjects, lasting }, &[because]);
@@ -263,13 +263,4 @@ pub(crate) fn gate_probes(service: &Service) -> Vec<Probe> {
         .chain(of(ProbeRole::Ready))
         .map(|probe| Probe { port: probe.port.or(port), ..probe })
         .collect()
-}
-
-/// A duration as a person reads it.
-pub(crate) fn seconds(duration: std::time::Duration) -> String {
-    if duration.subsec_millis() == 0 {
-        format!("{} s", duration.as_secs())
-    } else {
-        format!("{:.1} s", duration.as_secs_f64())
-    }
 }

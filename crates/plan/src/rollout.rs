@@ -85,7 +85,7 @@ fn keep(placing: &Placing<'_>, gap: &mut Gap, wanted: crate::Container, seen: &C
             }
         }
         _ if ended_well => gap.not_done.push(format!("{service} has run to its end already")),
-        phase => gap.starts.push((wanted, vec![format!("it is {}", phase_word(phase))])),
+        phase => gap.starts.push((wanted, vec![format!("it is {}", phase.in_words())])),
     }
 }
 
@@ -97,17 +97,6 @@ fn how_it_runs(phase: Phase) -> &'static str {
             "what it should be, and its health check fails: seaworthy logs"
         }
         _ => "as it should be",
-    }
-}
-
-fn phase_word(phase: Phase) -> String {
-    match phase {
-        Phase::Created => "made but not started".to_owned(),
-        Phase::Running { .. } => "running".to_owned(),
-        Phase::Restarting => "restarting".to_owned(),
-        Phase::Exited { code } => format!("stopped (exit {code})"),
-        Phase::Paused => "paused".to_owned(),
-        Phase::Dead => "dead".to_owned(),
     }
 }
 

@@ -28,4 +28,4 @@ pub use run_store::{Run, RunError, RunStore, RunSummary};
 pub use state::{StackDir, StateDir};
 pub use survey::{SurveyError, survey};
 pub use validate::{Answer, Validation};
-pub use world::{Clock, SoFar, StepError, SystemClock, World, causes};
+pub use world::{Clock, SoFar, StepError, SystemClock, World};

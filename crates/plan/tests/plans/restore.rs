@@ -37,7 +37,7 @@ fn a_set_comes_back_under_its_own_names_where_nothing_is_left() {
          create web
          start web
          probe web
-         watch 3 services — a release is good once it was healthy for 10 s
+         watch 3 services — a release is good once it was healthy for 10s
          current release 1 — the restored stack answers
          good release 1
          ? evidence set-1 — what was proven is kept, signed",
@@ -106,7 +106,7 @@ fn a_file_is_put_back_before_its_program_opens_it() {
          create notes
          start notes
          probe notes
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — the restored stack answers
          good release 1
          ? evidence set-1 — what was proven is kept, signed",
@@ -143,7 +143,7 @@ fn a_live_stack_is_restored_where_its_name_was_typed() {
          start db
          probe db
          restore db
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — the restored stack answers
          good release 1
          ? evidence set-1 — what was proven is kept, signed",

@@ -35,7 +35,7 @@ fn sets_say_how_old_they_are_and_whether_anybody_proved_them() {
         sets: vec![set],
         incomplete: Vec::new(),
     };
-    let expected = "20261121T011447Z-7f3a91c2  #3  8h 00m old  1.4 MiB  never proven  /mnt/backups\n";
+    let expected = "20261121T011447Z-7f3a91c2  #3  8h old  1.4 MiB  never proven  /mnt/backups\n";
     assert_eq!(text::backups(&report), expected);
 }
 
@@ -92,7 +92,7 @@ blog · local · release 42 · docker 20.10
   ✗ db   absent
   ✓ web  running, healthy  release 42  0.0.0.0:80→80
   · blog-web-42-failed  belongs to no service of this shape
-newest set: 20261121T011447Z-7f3a91c2, 1m 00s old
+newest set: 20261121T011447Z-7f3a91c2, 1m old
 last good: release 41
 ";
     assert_eq!(text::status(&report, Style::PLAIN), expected);

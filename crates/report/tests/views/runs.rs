@@ -55,15 +55,14 @@ fn a_bad_release_is_taken_back_and_the_hint_comes_last() {
     let plan = deploy();
     let entries = undone(&plan);
     assert!(
-        lines(&plan, &entries)
-            .contains("  ✗ probe  web         1m 00s  `web` did not become ready in 60 s\n")
+        lines(&plan, &entries).contains("  ✗ probe  web             1m  `web` did not become ready in 1m\n")
     );
     assert!(lines(&plan, &entries).ends_with("  ✓ resume web           1.0s  answers after 2 probes\n"));
     let report = reported(&plan, &entries);
     assert_eq!((report.outcome, report.exit), (RunOutcome::Undone, Exit::Findings));
     assert_eq!(report.release.live, Some(41));
     let expected = "\
-error: `web` did not become ready in 60 s
+error: `web` did not become ready in 1m
   caused by: GET /healthz on web:8080: connection refused
 undone: release 41 serves. The failed container is kept: blog-web-42-failed
 hint: seaworthy runs show k7 --step 6
@@ -148,7 +147,7 @@ fn an_undo_that_failed_ends_with_the_command_to_run() {
     let report = reported(&plan, &entries);
     assert_eq!((report.outcome, report.exit), (RunOutcome::Stuck, Exit::Stuck));
     let expected = "\
-error: `web` did not become ready in 60 s
+error: `web` did not become ready in 1m
   caused by: GET /healthz on web:8080: connection refused
 error: cannot stop `blog-web-1`
   caused by: the engine does not answer

@@ -142,7 +142,7 @@ pub(crate) fn failed(plan: &Plan) -> Vec<Entry> {
 
 /// Why the probe failed.
 pub(crate) fn because() -> Vec<String> {
-    let causes = ["`web` did not become ready in 60 s", "GET /healthz on web:8080: connection refused"];
+    let causes = ["`web` did not become ready in 1m", "GET /healthz on web:8080: connection refused"];
     causes.map(ToOwned::to_owned).into()
 }
 

@@ -14,11 +14,7 @@ use serde::{Deserialize, Serialize};
 use stack::{SecretName, ServiceName, State, StateKind};
 
 use super::LiveWorld;
-use crate::{
-    Release, SoFar, StepError,
-    release::pack,
-    world::{causes, remedy},
-};
+use crate::{Release, SoFar, StepError, release::pack, world::remedy};
 
 /// The stack's secret values as they stand in a set: name, version, value.
 #[derive(Serialize, Deserialize)]
@@ -234,7 +230,7 @@ impl LiveWorld {
 fn commit(targets: &[Target], signed: &SignedManifest) -> Result<Output, StepError> {
     for (at, target) in targets.iter().enumerate() {
         target.commit(signed).map_err(|err| {
-            let mut because = causes(&err);
+            let mut because = diag::causes(&err);
             let whole = targets[..at].iter().map(|target| target.root().display());
             because.extend(whole.map(|root| format!("it is whole on the target `{root}`, and stays there")));
             StepError::Failed { because, hint: remedy(&err) }
