@@ -81,7 +81,7 @@ pub enum PostgresError {
     #[error("cannot seal the dump")]
     Seal(#[from] SealError),
     /// The server did not accept connections in time.
-    #[error("the server in `{container}` did not accept connections in {seconds}s: {said}")]
+    #[error("the server in `{container}` did not accept connections in {}: {said}", diag::duration(std::time::Duration::from_secs(*.seconds)))]
     NotReady {
         /// Where.
         container: String,

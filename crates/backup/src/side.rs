@@ -90,22 +90,11 @@ pub async fn run(arguments: &[String]) -> ExitCode {
     let (word, code) = match outcome {
         Ok(found) => (found, ExitCode::SUCCESS),
         Err(JobError::Occupied(found)) => (Word::Occupied { found }, ExitCode::FAILURE),
-        Err(err) => (Word::Failed { because: with_causes(&err) }, ExitCode::FAILURE),
+        Err(err) => (Word::Failed { because: diag::causes(&err).join(": ") }, ExitCode::FAILURE),
     };
     // stderr is where the word goes; when it is closed, nobody is there to be told.
     let _ = writeln!(io::stderr(), "{}", serde_json::to_string(&word).expect("a word is plain data"));
     code
-}
-
-fn with_causes(err: &dyn std::error::Error) -> String {
-    let mut text = err.to_string();
-    let mut cause = err.source();
-    while let Some(err) = cause {
-        text.push_str(": ");
-        text.push_str(&err.to_string());
-        cause = err.source();
-    }
-    text
 }
 
 /// Copies the database in one transaction, looks at the copy, and writes it out.

@@ -6,11 +6,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+mod chain;
 mod exit;
 mod suggest;
+mod words;
 
+pub use chain::{causes, chain};
 pub use exit::Exit;
 pub use suggest::closest;
+pub use words::duration;
 
 /// How much a diagnostic weighs. Critical and high checks are errors, medium warnings, low notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -112,11 +116,7 @@ impl Diagnostic {
     /// The same, with the whole chain of `error`'s sources as causes.
     #[must_use]
     pub fn caused_by(mut self, error: &(dyn std::error::Error + 'static)) -> Self {
-        let mut next = Some(error);
-        while let Some(error) = next {
-            self.causes.push(error.to_string());
-            next = error.source();
-        }
+        self.causes.extend(causes(error));
         self
     }
 
@@ -129,11 +129,10 @@ impl Diagnostic {
 
     /// The diagnostic of an error that has no better words: its message, its sources as causes.
     pub fn from_error(id: &str, error: &(dyn std::error::Error + 'static)) -> Self {
-        let said = Self::error(id, error.to_string());
-        match error.source() {
-            Some(source) => said.caused_by(source),
-            None => said,
-        }
+        let mut causes = causes(error);
+        let mut said = Self::error(id, causes.remove(0));
+        said.causes = causes;
+        said
     }
 }
 

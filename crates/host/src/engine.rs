@@ -13,7 +13,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 ///
 /// Contract: `observe`, `reach`, `exec` and `logs` change nothing. `apply` is idempotent: after a crash nobody knows
 /// whether the last call took effect, so it is made again, and what is so already is `Output::Unchanged`.
-/// Nothing is removed that does not carry this stack's project label.
+/// Nothing is removed that does not carry this stack's project label; `Effect::Unmake` removes only what carries its
+/// plan's mark as well.
 #[async_trait]
 pub trait Engine: Send + Sync {
     /// Which one it is.

@@ -243,6 +243,12 @@ pub enum Effect {
         /// What it should be.
         volume: VolumeSpec,
     },
+    /// Make the volume anew: refused where one of that name is there that does not bear this plan's mark. What is put
+    /// into it replaces what is in it, and that must not be somebody else's.
+    MakeVolume {
+        /// What it should be.
+        volume: VolumeSpec,
+    },
     /// Make the container with its files in it, and do not start it.
     Create {
         /// Everything about it.
@@ -294,6 +300,59 @@ pub enum Effect {
         /// Its name.
         name: String,
     },
+    /// Remove what a plan made, with what is in it; what bears the name and not the plan's mark is somebody else's and
+    /// stays.
+    Unmake {
+        /// What it is.
+        thing: Thing,
+        /// Its name.
+        name: String,
+        /// The plan's mark.
+        mark: Mark,
+    },
+}
+
+/// What a plan makes on an engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Thing {
+    /// A container.
+    Container,
+    /// A network.
+    Network,
+    /// A volume.
+    Volume,
+}
+
+impl Thing {
+    /// The word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Thing::Container => "container",
+            Thing::Network => "network",
+            Thing::Volume => "volume",
+        }
+    }
+}
+
+/// What everything that one plan makes is labelled with: a name may be anybody's, this is nobody else's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Mark(pub String);
+
+impl Mark {
+    /// The label.
+    pub const LABEL: &str = "seaworthy.made-by";
+
+    /// The mark of a plan made at `now` with these random bytes.
+    pub fn new(now: jiff::Timestamp, random: [u8; 4]) -> Self {
+        Self(SetId::new(now, random).0)
+    }
+
+    /// Marks what has these labels.
+    pub fn put_on(&self, labels: &mut BTreeMap<String, String>) {
+        labels.insert(Self::LABEL.to_owned(), self.0.clone());
+    }
 }
 
 /// Everything an engine needs to make one container.

@@ -81,8 +81,7 @@ fn hold_ceremony(
         None => {
             placing.fetch_images(steps, std::slice::from_ref(service));
             placing.prepare(steps, std::slice::from_ref(service));
-            let change = Change { container: &container, because: &because, replaces: None };
-            placing.place(steps, &change);
+            placing.place(steps, &container, &because);
         }
     }
     for step in [KeyStep::AwaitApi { deadline: shape.timeout }, KeyStep::Bootstrap] {

@@ -77,7 +77,7 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
             number
         }
     };
-    put_in_place(&placing, &mut steps, &gap);
+    plan.revivals = put_in_place(&placing, &mut steps, &gap);
     make_good(&placing, &mut steps, number, &gap);
     plan.steps = steps.finish();
     plan.not_done = gap.not_done;

@@ -69,7 +69,7 @@ pub fn destroy(shape: &Shape, volumes: bool, facts: &Facts, policy: &Policy) -> 
     let mut shape_there = shape.clone();
     shape_there.networks.retain(|key, _| facts.networks.contains_key(&shape.network_name(key)));
     shape_there.volumes.retain(|key, _| volumes && facts.volumes.contains_key(&shape.volume_name(key)));
-    remove_networks_and_volumes(&shape_there, &mut steps, &because, false);
+    remove_networks_and_volumes(&shape_there, &mut steps, &because);
     for (key, _) in shape.volumes.iter().filter(|(_, volume)| !volumes && !volume.external) {
         plan.not_done.push(format!("volume `{}` is kept (`--volumes` removes it)", shape.volume_name(key)));
     }
@@ -83,29 +83,20 @@ pub fn destroy(shape: &Shape, volumes: bool, facts: &Facts, policy: &Policy) -> 
     Ok(plan)
 }
 
-/// Removes what is the stack's own; a throwaway's as housekeeping.
-pub(crate) fn remove_networks_and_volumes(
-    shape: &Shape,
-    steps: &mut Steps,
-    because: &[String],
-    throwaway: bool,
-) {
+/// Removes what is the stack's own.
+fn remove_networks_and_volumes(shape: &Shape, steps: &mut Steps, because: &[String]) {
     for (key, network) in &shape.networks {
         if !network.external {
             let name = shape.network_name(key);
             let subject = name.clone();
-            steps.engine("remove", &subject, Effect::RemoveNetwork { name }, because).forgiving = throwaway;
+            steps.engine("remove", &subject, Effect::RemoveNetwork { name }, because);
         }
     }
     for (key, volume) in &shape.volumes {
         if !volume.external {
             let name = shape.volume_name(key);
             let subject = name.clone();
-            let step = steps.engine("remove", &subject, Effect::RemoveVolume { name }, because);
-            step.forgiving = throwaway;
-            if !throwaway {
-                step.destroying(&subject);
-            }
+            steps.engine("remove", &subject, Effect::RemoveVolume { name }, because).destroying(&subject);
         }
     }
 }

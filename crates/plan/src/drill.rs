@@ -4,9 +4,8 @@ use diag::Stop;
 use stack::{ServiceName, Shape, StackName};
 
 use crate::{
-    Action, Effect, Facts, Plan, Policy, Verb,
+    Action, Facts, Plan, Policy, Thing, Verb,
     bootstrap::is_captured,
-    destroy::remove_networks_and_volumes,
     opening::lacks_shares,
     place::Placing,
     proof::Goal,
@@ -40,7 +39,7 @@ pub fn drill(contents: &SetContents, facts: &Facts, policy: &Policy) -> Result<P
     let because = ["what was proven is kept, signed".to_owned()];
     let goal = Goal::of(&contents.shape);
     steps.add("evidence", &set.0, Action::WriteEvidence { set: set.clone(), goal }, &because);
-    remove_throwaway(&shape, &mut steps);
+    remove_throwaway(&placing, &mut steps);
     let mut plan = Plan::empty(Verb::Drill, &contents.shape, facts, policy);
     plan.project = shape.stack.clone();
     plan.interrupted = crate::Interrupted::Unwinds;
@@ -66,34 +65,30 @@ pub fn drill_shape(contents: &SetContents, policy: &Policy) -> Shape {
     }
     let wanted = &contents.shape.drill.services;
     if !wanted.is_empty() {
-        let keep = with_dependencies(&shape, wanted);
+        let keep = shape.with_dependencies(wanted);
         shape.services.retain(|name, _| keep.contains(name));
     }
     shape
 }
 
-fn with_dependencies(shape: &Shape, services: &[ServiceName]) -> Vec<ServiceName> {
-    let mut keep: Vec<ServiceName> = services.to_vec();
-    let mut at = 0;
-    while at < keep.len() {
-        let on: Vec<ServiceName> = shape
-            .services
-            .get(&keep[at])
-            .map(|_| shape.dependencies(&keep[at]).into_keys().collect())
-            .unwrap_or_default();
-        keep.extend(on.into_iter().filter(|name| !keep.contains(name)).collect::<Vec<_>>());
-        at += 1;
-    }
-    keep
-}
-
-fn remove_throwaway(shape: &Shape, steps: &mut Steps) {
+/// Removes all of it, as housekeeping: what bears one of its names and was not made by this drill stays.
+fn remove_throwaway(placing: &Placing<'_>, steps: &mut Steps) {
+    let shape = placing.shape;
     let because = ["a throwaway is thrown away".to_owned()];
+    let mut remove = |subject: &str, thing: Thing, name: &str| {
+        steps.engine("remove", subject, placing.unmake(thing, name), &because).forgiving();
+    };
     for service in shape.start_order().iter().rev() {
-        let container = shape.container_name(service);
-        steps.engine("remove", service.as_str(), Effect::Discard { container }, &because).forgiving();
+        remove(service.as_str(), Thing::Container, &shape.container_name(service));
     }
-    remove_networks_and_volumes(shape, steps, &because, true);
+    for (key, _) in shape.networks.iter().filter(|(_, network)| !network.external) {
+        let name = shape.network_name(key);
+        remove(&name, Thing::Network, &name);
+    }
+    for (key, _) in shape.volumes.iter().filter(|(_, volume)| !volume.external) {
+        let name = shape.volume_name(key);
+        remove(&name, Thing::Volume, &name);
+    }
     let forget = Action::Forget { project: shape.stack.clone() };
     steps.add("forget", shape.stack.as_str(), forget, &because).forgiving();
 }

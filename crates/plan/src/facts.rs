@@ -177,6 +177,27 @@ pub enum Phase {
     Dead,
 }
 
+impl Phase {
+    /// As a person is told it: `running, healthy`, `stopped (exit 1)`.
+    pub fn in_words(self) -> String {
+        match self {
+            Phase::Created => "made, not started".to_owned(),
+            Phase::Running { healthy: None } => "running".to_owned(),
+            Phase::Running { healthy: Some(true) } => "running, healthy".to_owned(),
+            Phase::Running { healthy: Some(false) } => "running, not healthy".to_owned(),
+            Phase::Restarting => "restarting".to_owned(),
+            Phase::Exited { code } => format!("stopped (exit {code})"),
+            Phase::Paused => "paused".to_owned(),
+            Phase::Dead => "dead".to_owned(),
+        }
+    }
+
+    /// True where it runs and no health check says otherwise.
+    pub fn is_well(self) -> bool {
+        matches!(self, Phase::Running { healthy: None | Some(true) })
+    }
+}
+
 /// A network the engine has.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NetworkSeen {

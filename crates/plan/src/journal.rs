@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use stack::ServiceName;
 
 use crate::{
-    Plan, Step, StepId,
+    Action, Plan, Revival, Step, StepId,
     set::{Canary, KeyList, Manifest, Object},
 };
 
@@ -99,6 +100,34 @@ pub enum Entry {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         hint: Option<String>,
     },
+    /// A service is about to be brought back: everything that could be taken back is.
+    Reviving {
+        /// Which.
+        service: ServiceName,
+        /// When.
+        at: jiff::Timestamp,
+    },
+    /// It was brought back, and answers.
+    Revived {
+        /// Which.
+        service: ServiceName,
+        /// When.
+        at: jiff::Timestamp,
+        /// What it answered.
+        output: Output,
+    },
+    /// It could not be brought back, or does not answer. The others are brought back all the same.
+    ReviveFailed {
+        /// Which.
+        service: ServiceName,
+        /// When.
+        at: jiff::Timestamp,
+        /// The chain of causes.
+        because: Vec<String>,
+        /// What to do about it, where whoever failed knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
+    },
     /// The run is over.
     Ended {
         /// When.
@@ -114,20 +143,20 @@ pub enum Entry {
 pub enum Outcome {
     /// Every step is done.
     Applied,
-    /// A step failed and everything was taken back.
+    /// A step failed and everything was taken back: what had been stopped runs again, and answers.
     Undone {
         /// The step that failed, when one did.
         step: Option<StepId>,
         /// The chain of causes, nearest first.
         because: Vec<String>,
     },
-    /// An undo failed. Neither state is in place, and a person has to look.
+    /// An undo failed, or what ran before does not answer now. A person has to look.
     Stuck {
-        /// The step whose undo failed.
+        /// The step whose undo failed; else the one that had stopped what does not answer.
         step: StepId,
         /// Why it was being undone.
         because: Vec<String>,
-        /// What its undo said.
+        /// What its undo said, or whoever was asked.
         undo_error: Vec<String>,
     },
 }
@@ -217,6 +246,8 @@ pub enum Next<'p> {
     Do(&'p Step),
     /// Take this step back.
     TakeBack(&'p Step),
+    /// Bring this service back.
+    Revive(&'p Revival),
     /// Write down how it ended.
     End(Outcome),
     /// Nothing: it is over.
@@ -262,15 +293,30 @@ pub struct Progress {
     pub unwinding: Option<(Option<StepId>, Vec<String>)>,
     /// Steps taken back.
     pub undone: Vec<StepId>,
+    /// Services brought back, and whether they answer.
+    pub revived: BTreeMap<ServiceName, Revived>,
     /// How it ended.
     pub outcome: Option<Outcome>,
     /// Times of each step: started, ended.
     pub times: BTreeMap<StepId, (jiff::Timestamp, Option<jiff::Timestamp>)>,
     /// What to do about a step that failed, or whose undo did, where that is known.
     pub hints: BTreeMap<StepId, String>,
-    /// The step whose undo failed last, until it is tried again.
-    undo_failed: Option<StepId>,
+    /// The step whose undo failed last, until it is tried again, and what was said.
+    pub undo_failed: Option<(StepId, Vec<String>)>,
     entries: usize,
+}
+
+/// A service that is brought back.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Revived {
+    /// Since when.
+    pub began: jiff::Timestamp,
+    /// Until when.
+    pub ended: Option<jiff::Timestamp>,
+    /// What it answered, or why it is not there; none yet while it is being asked.
+    pub answer: Option<Result<Output, Vec<String>>>,
+    /// What to do about it where it is not there, and that is known.
+    pub hint: Option<String>,
 }
 
 impl Progress {
@@ -326,7 +372,9 @@ impl Progress {
                 self.waiting = Some((step.clone(), instruction.clone()));
             }
             // An undo waits too: shares of a key store that comes back sealed.
-            Entry::Waiting { step, instruction, .. } if self.is_next_back(plan, step) => {
+            Entry::Waiting { step, instruction, .. }
+                if self.is_next_back(plan, step) || self.is_revived_after(plan, step) =>
+            {
                 self.waiting = Some((step.clone(), instruction.clone()));
             }
             Entry::Attested { step, .. }
@@ -345,8 +393,22 @@ impl Progress {
                 self.undo_failed = None;
                 self.undone.push(step.clone());
             }
-            Entry::UndoFailed { step, .. } if self.is_next_back(plan, step) => {
-                self.undo_failed = Some(step.clone());
+            Entry::UndoFailed { step, because, .. } if self.is_next_back(plan, step) => {
+                self.undo_failed = Some((step.clone(), because.clone()));
+            }
+            Entry::Reviving { service, at } if self.is_next_revived(plan, service) => {
+                self.waiting = None;
+                self.revived
+                    .insert(service.clone(), Revived { began: *at, ended: None, answer: None, hint: None });
+            }
+            Entry::Revived { service, at, output } if self.is_being_revived(service) => {
+                self.answered(service, *at, Ok(output.clone()));
+            }
+            Entry::ReviveFailed { service, at, because, hint } if self.is_being_revived(service) => {
+                self.answered(service, *at, Err(because.clone()));
+                if let Some(revived) = self.revived.get_mut(service) {
+                    revived.hint.clone_from(hint);
+                }
             }
             Entry::Ended { outcome, .. } if self.may_end(plan, outcome) => {
                 self.outcome = Some(outcome.clone());
@@ -360,7 +422,8 @@ impl Progress {
     }
 
     /// What comes next. An unwinding begins with the step that failed or was interrupted, because it may have half
-    /// happened, and goes on with the finished ones, newest first.
+    /// happened, and goes on with the finished ones, newest first; then it brings back what these had stopped. Where an
+    /// undo fails nothing before it is taken back, and what was taken back until then is brought back all the same.
     pub fn next<'p>(&self, plan: &'p Plan) -> Next<'p> {
         if self.outcome.is_some() {
             return Next::Over;
@@ -370,15 +433,58 @@ impl Progress {
             return next.map_or(Next::End(Outcome::Applied), Next::Do);
         };
         let touched = |step: &&Step| self.times.contains_key(&step.id) && !self.undone.contains(&step.id);
-        match plan.steps.iter().rev().find(touched) {
-            Some(step) => Next::TakeBack(step),
-            None => Next::End(Outcome::Undone { step: step.clone(), because: because.clone() }),
+        if self.undo_failed.is_none()
+            && let Some(step) = plan.steps.iter().rev().find(touched)
+        {
+            return Next::TakeBack(step);
         }
+        if let Some(revival) = plan.revivals.iter().find(|revival| self.is_to_be_revived(revival)) {
+            return Next::Revive(revival);
+        }
+        let because = because.clone();
+        Next::End(match self.in_the_way(plan) {
+            Some((step, undo_error)) => Outcome::Stuck { step, because, undo_error },
+            None => Outcome::Undone { step: step.clone(), because },
+        })
     }
 
-    /// True when all but housekeeping is done: what was proven stays, whoever takes the run up.
+    /// What keeps an unwinding from being clean: an undo that failed, or the first service that does not answer.
+    fn in_the_way(&self, plan: &Plan) -> Option<(StepId, Vec<String>)> {
+        self.undo_failed.clone().or_else(|| {
+            plan.revivals.iter().find_map(|revival| {
+                let because = self.silent(&revival.service)?;
+                Some((self.stopped_by(revival)?.clone(), because.to_vec()))
+            })
+        })
+    }
+
+    /// Why a service that was to be brought back does not answer; `None`: it does, or nobody asked.
+    pub fn silent(&self, service: &ServiceName) -> Option<&[String]> {
+        self.revived.get(service)?.answer.as_ref()?.as_ref().err().map(Vec::as_slice)
+    }
+
+    /// The step that was taken back and had stopped what is to be brought back.
+    fn stopped_by<'p>(&self, revival: &'p Revival) -> Option<&'p StepId> {
+        revival.after_any.iter().find(|step| self.undone.contains(step))
+    }
+
+    fn is_to_be_revived(&self, revival: &Revival) -> bool {
+        let answer = self.revived.get(&revival.service).and_then(|revived| revived.answer.as_ref());
+        answer.is_none() && self.stopped_by(revival).is_some()
+    }
+
+    /// True when all but housekeeping is done, or all but a commit that was begun: what was proven stays, whoever takes
+    /// the run up.
     pub fn is_proven(&self, plan: &Plan) -> bool {
-        plan.steps.iter().all(|step| step.forgiving || self.done.contains_key(&step.id))
+        let settled =
+            |step: &Step| step.forgiving || self.done.contains_key(&step.id) || self.is_commit_begun(step);
+        plan.steps.iter().all(settled)
+    }
+
+    /// The set may exist already, and nothing takes back that it does. The commit is done again: it needs nothing that
+    /// whoever began it held, and finds what it made.
+    fn is_commit_begun(&self, step: &Step) -> bool {
+        matches!(step.action, Action::CommitSet { .. }) && self.running.as_ref() == Some(&step.id)
     }
 
     fn may_start(&self, plan: &Plan, step: &StepId) -> bool {
@@ -387,16 +493,39 @@ impl Progress {
         free && here
     }
 
+    /// Whether this is the step to take back now, or to try again.
     fn is_next_back(&self, plan: &Plan, step: &StepId) -> bool {
-        matches!(self.next(plan), Next::TakeBack(next) if next.id == *step)
+        match (&self.undo_failed, self.next(plan)) {
+            (Some((failed, _)), _) => failed == step,
+            (None, Next::TakeBack(next)) => next.id == *step,
+            _ => false,
+        }
     }
 
-    /// A run ends as its fold says, or stuck where an undo has just failed.
-    fn may_end(&self, plan: &Plan, outcome: &Outcome) -> bool {
-        match outcome {
-            Outcome::Stuck { step, .. } => self.undo_failed.as_ref() == Some(step),
-            Outcome::Applied | Outcome::Undone { .. } => self.next(plan) == Next::End(outcome.clone()),
+    fn is_next_revived(&self, plan: &Plan, service: &ServiceName) -> bool {
+        matches!(self.next(plan), Next::Revive(next) if next.service == *service)
+    }
+
+    /// Whether what is being brought back now had been stopped by this step.
+    fn is_revived_after(&self, plan: &Plan, step: &StepId) -> bool {
+        let asked =
+            |revival: &Revival| self.is_being_revived(&revival.service) && revival.after_any.contains(step);
+        matches!(self.next(plan), Next::Revive(next) if asked(next))
+    }
+
+    fn is_being_revived(&self, service: &ServiceName) -> bool {
+        self.revived.get(service).is_some_and(|revived| revived.answer.is_none())
+    }
+
+    fn answered(&mut self, service: &ServiceName, at: jiff::Timestamp, answer: Result<Output, Vec<String>>) {
+        if let Some(revived) = self.revived.get_mut(service) {
+            (revived.ended, revived.answer) = (Some(at), Some(answer));
         }
+    }
+
+    /// A run ends as its fold says.
+    fn may_end(&self, plan: &Plan, outcome: &Outcome) -> bool {
+        self.next(plan) == Next::End(outcome.clone())
     }
 
     fn ended(&mut self, step: &StepId, at: jiff::Timestamp) {
@@ -428,7 +557,12 @@ impl Entry {
             | Entry::Undoing { step, .. }
             | Entry::Undone { step, .. }
             | Entry::UndoFailed { step, .. } => Some(step),
-            Entry::Began { .. } | Entry::Abandoned { .. } | Entry::Ended { .. } => None,
+            Entry::Began { .. }
+            | Entry::Abandoned { .. }
+            | Entry::Reviving { .. }
+            | Entry::Revived { .. }
+            | Entry::ReviveFailed { .. }
+            | Entry::Ended { .. } => None,
         }
     }
 }

@@ -25,6 +25,7 @@ mod prune;
 mod references;
 mod refusal;
 mod restore;
+mod revival;
 mod rollback;
 mod rollout;
 pub mod set;
@@ -32,8 +33,8 @@ mod steps;
 mod validate;
 
 pub use action::{
-    Action, Container, Delivered, Effect, KeyStep, Moment, NetworkSpec, ResolvedMount, RestorePart,
-    VolumeSpec,
+    Action, Container, Delivered, Effect, KeyStep, Mark, Moment, NetworkSpec, ResolvedMount, RestorePart,
+    Thing, VolumeSpec,
 };
 pub use backup::backup;
 pub use bootstrap::bootstrap;
@@ -45,10 +46,10 @@ pub use facts::{
     AnonymousSeen, Attested, ComposeHashes, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, Limits,
     NetworkSeen, Phase, ReleaseSeen, SecretSeen, SetSeen, VolumeSeen,
 };
-pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress};
+pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress, Revived};
 pub use lint::lint;
 pub use opening::{can_be_opened, sealed_store};
-pub use plan::{Interrupted, PLAN_SCHEMA, Plan, Step, StepId, Verb};
+pub use plan::{Interrupted, PLAN_SCHEMA, Plan, Revival, Step, StepId, Verb};
 pub use policy::{Policy, Typed};
 pub use restore::{SetContents, restore, restored_shape};
 pub use rollback::rollback;

@@ -34,6 +34,15 @@ pub fn lint(plan: &Plan) -> Vec<String> {
             wrong.push(format!("`{id}` removes the very set that is written"));
         }
     }
+    for revival in &plan.revivals {
+        let service = &revival.service;
+        if revival.after_any.is_empty() || revival.after_any.iter().any(|step| !seen.contains(step)) {
+            wrong.push(format!("`{service}` is brought back after steps that the plan does not have"));
+        }
+        if plan.revivals.iter().filter(|other| other.service == *service).count() > 1 {
+            wrong.push(format!("`{service}` is brought back twice"));
+        }
+    }
     wrong.extend(out_of_order(plan));
     wrong
 }

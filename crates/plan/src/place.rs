@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!   create NAME-next      nobody notices              undo: remove NAME-next
-//!   stop   NAME           — impact starts here —      undo: resume NAME
+//!   stop   NAME           — impact starts here —
 //!   rename NAME  NAME-was                             undo: rename NAME-was NAME
 //!   rename NAME-next NAME                             undo: rename NAME NAME-next
 //!   start  NAME                                       undo: stop NAME, rename NAME STACK-SERVICE-N-failed
@@ -12,7 +12,8 @@
 //! ```
 //!
 //! so that an unwinding ends with the very container that ran before, and keeps the failed one to look at. Not where
-//! the volumes were made by the same run: they go, and a container that was kept would hold them.
+//! the volumes were made by the same run: they go, and a container that was kept would hold them. What was stopped is
+//! no undo's business: it is brought back once all steps are taken back, see `revival`.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +21,7 @@ use stack::{Condition, Hook, MountSource, Probe, ProbeRole, Service, ServiceName
 
 use crate::{
     Action, AnonymousSeen, ComposeHashes, Container, ContainerSeen, Effect, Facts, KeyStep, Moment, Phase,
-    Policy, ResolvedMount,
+    Policy, ResolvedMount, StepId, Thing,
     desired::{self, Versions},
     rollout::leftovers,
     steps::Steps,
@@ -41,6 +42,17 @@ pub(crate) struct Placing<'a> {
     /// Volumes made by this run are removed when it is taken back: true only where they were absent on purpose
     /// (restore, drill).
     pub(crate) volumes_are_ours: bool,
+}
+
+/// A container that the run stops and that ran: what is brought back when the run is taken back.
+pub(crate) struct Stopped {
+    pub(crate) service: ServiceName,
+    /// The name by which it was found.
+    pub(crate) container: String,
+    /// The restart policy it had.
+    pub(crate) restart: stack::Restart,
+    /// The step that stops it.
+    pub(crate) step: StepId,
 }
 
 /// A container that will be made or replaced, and why.
@@ -99,11 +111,12 @@ impl Placing<'_> {
                 let mut network = desired::network(self.shape, key);
                 let hash = self.compose.networks.get(key).cloned();
                 network.labels.extend(hash.map(|hash| (CONFIG_HASH.to_owned(), hash)));
+                self.policy.mark().put_on(&mut network.labels);
                 let known =
                     self.facts.networks.contains_key(&network.name) || self.shape.networks[key].external;
                 if !known && seen.insert(network.name.clone()) {
                     let subject = network.name.clone();
-                    let remove = Effect::RemoveNetwork { name: subject.clone() };
+                    let remove = self.unmake(Thing::Network, &subject);
                     steps
                         .engine("network", &subject, Effect::EnsureNetwork { network }, &needed_by(name))
                         .undone_by_effect(remove);
@@ -120,26 +133,33 @@ impl Placing<'_> {
                 let mut volume = desired::volume(self.shape, key);
                 let hash = self.compose.volumes.get(key).cloned();
                 volume.labels.extend(hash.map(|hash| (CONFIG_HASH.to_owned(), hash)));
+                self.policy.mark().put_on(&mut volume.labels);
                 let known = self.facts.volumes.contains_key(&volume.name) || self.shape.volumes[key].external;
                 if !known && seen.insert(volume.name.clone()) {
                     let subject = volume.name.clone();
-                    let effect = Effect::EnsureVolume { volume };
-                    let step = steps.engine("volume", &subject, effect, &needed_by(name));
                     if self.volumes_are_ours {
-                        step.undone_by_effect(Effect::RemoveVolume { name: subject });
+                        steps
+                            .engine("volume", &subject, Effect::MakeVolume { volume }, &needed_by(name))
+                            .undone_by_effect(self.unmake(Thing::Volume, &subject));
+                    } else {
+                        let effect = Effect::EnsureVolume { volume };
+                        steps.engine("volume", &subject, effect, &needed_by(name));
                     }
                 }
             }
         }
     }
 
-    /// Makes or replaces one container and starts it; nothing is asked of it yet.
-    pub(crate) fn place(&self, steps: &mut Steps, change: &Change<'_>) {
-        self.make(steps, change);
-        if let Some(old) = change.replaces {
-            self.stop(steps, change.container, old, change.because);
-        }
-        self.take_over(steps, change);
+    /// Makes a container where none is, and starts it; nothing is asked of it yet.
+    pub(crate) fn place(&self, steps: &mut Steps, container: &Container, because: &[String]) {
+        let change = Change { container, because, replaces: None };
+        self.make(steps, &change);
+        self.take_over(steps, &change);
+    }
+
+    /// Removes what this plan made: never what somebody else made under that name while it was being planned.
+    pub(crate) fn unmake(&self, thing: Thing, name: &str) -> Effect {
+        Effect::Unmake { thing, name: name.to_owned(), mark: self.policy.mark() }
     }
 
     /// Makes the container under a name that nobody notices; under its own where it replaces nothing.
@@ -149,7 +169,8 @@ impl Placing<'_> {
             container.name.push_str("-next");
             self.carry_over(&mut container, old);
         }
-        let remove = Effect::Discard { container: container.name.clone() };
+        self.policy.mark().put_on(&mut container.labels);
+        let remove = self.unmake(Thing::Container, &container.name);
         let create = Effect::Create { container: Box::new(container) };
         steps.engine("create", &change.container.subject(), create, change.because).undone_by_effect(remove);
     }
@@ -264,29 +285,44 @@ impl Placing<'_> {
         format!("{stack}-{}-{release}{nth}-failed", container.service)
     }
 
-    /// Stops the container that bears `name` now, in whose place `container` is or comes.
-    pub(crate) fn stop(&self, steps: &mut Steps, container: &Container, name: &str, because: &[String]) {
+    /// Stops the container that bears `name` now, in whose place `container` is or comes. Gives what has to be brought
+    /// back when the run is taken back.
+    pub(crate) fn stop(
+        &self,
+        steps: &mut Steps,
+        container: &Container,
+        name: &str,
+        because: &[String],
+    ) -> Option<Stopped> {
         let service = &container.service;
-        let as_it_runs = self.as_it_runs(service);
-        let seen = self.facts.containers.iter().find(|seen| seen.name == name);
-        let restart = seen.and_then(|seen| seen.restart);
-        let restart =
-            restart.or(as_it_runs.map(|(was, _)| was.restart)).unwrap_or(container.settings.restart);
         for hook in self.before_stop(service, name) {
             steps.add("hook", &container.subject(), hook, &[asked_by(service, Moment::PreStop)]);
         }
         let stop = Effect::Stop { container: name.to_owned(), grace: None };
-        let step = steps.engine("stop", &container.subject(), stop, because).with_impact();
-        if self.is_started_again(&container.service, name) {
-            let resume = Action::Engine { effect: Effect::Resume { container: name.to_owned(), restart } };
-            let hooks = as_it_runs.into_iter().flat_map(|(was, release)| {
-                let hook = move |hook| self.hook(service, name, release, Moment::PostStart, hook);
-                was.post_start.iter().map(hook)
-            });
-            // A key store that was stopped comes back sealed.
-            let unseal = self.unsealing(service, name).into_iter().map(|(_, action)| action);
-            step.undone_by([resume].into_iter().chain(hooks).chain(unseal));
-        }
+        let step = steps.engine("stop", &container.subject(), stop, because).with_impact().id.clone();
+        let seen = self.facts.containers.iter().find(|seen| seen.name == name);
+        let restart = seen.and_then(|seen| seen.restart);
+        let restart = restart
+            .or(self.as_it_runs(service).map(|(was, _)| was.restart))
+            .unwrap_or(container.settings.restart);
+        self.is_started_again(service, name).then(|| Stopped {
+            service: service.clone(),
+            container: name.to_owned(),
+            restart,
+            step,
+        })
+    }
+
+    /// The hooks that a container of `service` is started with, as the release that runs has them.
+    pub(crate) fn after_revival(&self, service: &ServiceName, container: &str) -> Vec<Action> {
+        let as_it_runs = self.as_it_runs(service).into_iter();
+        as_it_runs
+            .flat_map(|(was, release)| {
+                was.post_start
+                    .iter()
+                    .map(move |hook| self.hook(service, container, release, Moment::PostStart, hook))
+            })
+            .collect()
     }
 
     /// Whether taking back its stop starts it: not where it had ended before, as a migration has.
@@ -323,7 +359,7 @@ impl Placing<'_> {
     pub(crate) fn await_ready(&self, steps: &mut Steps, container: &Container, because: &[String]) {
         let service = &container.service;
         let deadline = self.shape.timeout;
-        for (kind, action) in self.unsealing(service, &container.name) {
+        for (kind, action) in unsealing(self.shape, service, &container.name) {
             steps.add(kind, service.as_str(), action, &["a key store starts sealed".to_owned()]);
         }
         if self.shape.runs_once(service) {
@@ -333,7 +369,7 @@ impl Placing<'_> {
             let action = Action::Probe {
                 service: service.clone(),
                 container: container.name.clone(),
-                probes: gate_probes(&container.settings.probes),
+                probes: gate_probes(&container.settings),
                 deadline,
             };
             steps.add("probe", &container.subject(), action, because);
@@ -349,21 +385,6 @@ impl Placing<'_> {
         !self.shape.services.values().any(waits)
     }
 
-    /// What a key store that was just started needs before anybody can use it; nothing for any other service.
-    fn unsealing(&self, service: &ServiceName, container: &str) -> Vec<(&'static str, Action)> {
-        let Some((_, transit)) = self.shape.key_store().filter(|(store, _)| *store == service) else {
-            return Vec::new();
-        };
-        let deadline = self.shape.timeout;
-        let keys = |step: KeyStep| Action::Keys {
-            service: service.clone(),
-            container: container.to_owned(),
-            transit: transit.clone(),
-            step,
-        };
-        vec![("api", keys(KeyStep::AwaitApi { deadline })), ("unseal", keys(KeyStep::Unseal))]
-    }
-
     /// The watch over a whole release: all its services that keep running.
     pub(crate) fn watch(&self, steps: &mut Steps) {
         let watched: Vec<_> = self
@@ -374,15 +395,33 @@ impl Placing<'_> {
             .collect();
         let subjects = watched.iter().flat_map(|(name, service)| {
             let containers = self.shape.container_names(name).into_iter();
-            containers.map(|container| ((*name).clone(), container, gate_probes(&service.probes)))
+            containers.map(|container| ((*name).clone(), container, gate_probes(service)))
         });
         let subjects: Vec<_> = subjects.collect();
         let lasting = self.shape.min_healthy;
-        let because = format!("a release is good once it was healthy for {}", seconds(lasting));
+        let because = format!("a release is good once it was healthy for {}", diag::duration(lasting));
         let subject =
             if watched.len() == 1 { "1 service".to_owned() } else { format!("{} services", watched.len()) };
         steps.add("watch", &subject, Action::Watch { subjects, lasting }, &[because]);
     }
+}
+
+/// What a key store that was just started needs before anybody can use it; nothing for any other service.
+pub(crate) fn unsealing(
+    shape: &Shape,
+    service: &ServiceName,
+    container: &str,
+) -> Vec<(&'static str, Action)> {
+    let Some((_, transit)) = shape.key_store().filter(|(store, _)| *store == service) else {
+        return Vec::new();
+    };
+    let keys = |step: KeyStep| Action::Keys {
+        service: service.clone(),
+        container: container.to_owned(),
+        transit: transit.clone(),
+        step,
+    };
+    vec![("api", keys(KeyStep::AwaitApi { deadline: shape.timeout })), ("unseal", keys(KeyStep::Unseal))]
 }
 
 pub(crate) fn needed_by(service: &ServiceName) -> Vec<String> {
@@ -394,17 +433,13 @@ pub(crate) fn asked_by(service: &ServiceName, moment: Moment) -> String {
     format!("`{}` of {service} asks for it", moment.as_str())
 }
 
-/// Probes that gate a start: startup first, then ready; live ones are for later.
-pub(crate) fn gate_probes(probes: &[Probe]) -> Vec<Probe> {
-    let of = |role: ProbeRole| probes.iter().filter(move |probe| probe.role == role).cloned();
-    of(ProbeRole::Startup).chain(of(ProbeRole::Ready)).collect()
-}
-
-/// A duration as a person reads it.
-pub(crate) fn seconds(duration: std::time::Duration) -> String {
-    if duration.subsec_millis() == 0 {
-        format!("{} s", duration.as_secs())
-    } else {
-        format!("{:.1} s", duration.as_secs_f64())
-    }
+/// Probes that gate a start: startup first, then ready; live ones are for later. Each with its port: whoever asks may
+/// know the service as another release has it.
+pub(crate) fn gate_probes(service: &Service) -> Vec<Probe> {
+    let of = |role: ProbeRole| service.probes.iter().filter(move |probe| probe.role == role).cloned();
+    let port = service.only_port();
+    of(ProbeRole::Startup)
+        .chain(of(ProbeRole::Ready))
+        .map(|probe| Probe { port: probe.port.or(port), ..probe })
+        .collect()
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use stack::{Shape, StackName};
+use stack::{ServiceName, Shape, StackName};
 
 use crate::{Action, Facts, Policy};
 
@@ -85,13 +85,25 @@ pub struct Step {
     pub destroys: Option<String>,
 }
 
+/// A service that an unwinding brings back, once every step is taken back.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Revival {
+    /// The service.
+    pub service: ServiceName,
+    /// Only where one of these was begun: it stopped the service, or something that the service needs.
+    pub after_any: Vec<StepId>,
+    /// What is done, in this order: it is started where the run stopped it, and asked whether it answers.
+    pub actions: Vec<Action>,
+}
+
 /// What becomes of a run that was interrupted, when the same verb is typed again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Interrupted {
     /// It goes on where it stopped: the interrupted step is done again.
     Continues,
-    /// It is unwound, and a new run starts: what it held (a database snapshot) is gone.
+    /// It is unwound, and a new run starts: what it held (a database snapshot) is gone. Not where all of it was done
+    /// but housekeeping, or the commit of a set was begun: that goes on.
     Unwinds,
 }
 
@@ -120,6 +132,10 @@ pub struct Plan {
     pub set: Option<crate::set::SetId>,
     /// Steps in an order in which each stands after what it needs.
     pub steps: Vec<Step>,
+    /// What an unwinding starts again and asks, in an order in which each stands after what it needs. Not an undo of the
+    /// steps that stopped it: they are taken back in their own order, which would start everybody before what they need.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub revivals: Vec<Revival>,
     /// One line for each thing it looked at and will not do, with the reason.
     pub not_done: Vec<String>,
     /// What an interrupted run of it does next time.
@@ -149,6 +165,7 @@ impl Plan {
             from: facts.current,
             set: None,
             steps: Vec::new(),
+            revivals: Vec::new(),
             not_done: Vec::new(),
             interrupted: Interrupted::Continues,
             again: false,

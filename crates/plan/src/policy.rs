@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::Mark;
+
 /// The third argument of every planner: time, names and permissions, all as values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
@@ -26,6 +28,13 @@ pub struct Policy {
     /// The command as it was typed.
     #[serde(default)]
     pub typed: Typed,
+}
+
+impl Policy {
+    /// What everything that a plan of this policy makes is marked with.
+    pub fn mark(&self) -> Mark {
+        Mark::new(self.now, self.random)
+    }
 }
 
 /// The words of a command after the program's name, so that a refusal ends with the very command that goes on. It names

@@ -165,7 +165,7 @@ pub(crate) fn bring_back(contents: &SetContents, placing: &Placing<'_>, steps: &
         .collect();
     let start = |steps: &mut Steps, service: &ServiceName| {
         let container = placing.wanted(service);
-        placing.place(steps, &Change { container: &container, because: &because, replaces: None });
+        placing.place(steps, &container, &because);
         container
     };
     if let Some((service, transit)) = placing.shape.key_store().filter(|(name, _)| order.contains(name)) {
@@ -206,7 +206,7 @@ pub(crate) fn bring_back(contents: &SetContents, placing: &Placing<'_>, steps: &
             restore(steps);
         }
         for container in placing.replicas(service).iter().skip(1) {
-            placing.place(steps, &Change { container, because: &because, replaces: None });
+            placing.place(steps, container, &because);
             placing.await_ready(steps, container, &because);
         }
     }

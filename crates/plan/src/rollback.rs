@@ -39,7 +39,7 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
     placing.fetch_images(&mut steps, &changing);
     clear_the_way(&placing, &mut steps, &gap);
     placing.prepare(&mut steps, &changing);
-    put_in_place(&placing, &mut steps, &gap);
+    plan.revivals = put_in_place(&placing, &mut steps, &gap);
     make_good(&placing, &mut steps, target.number, &gap);
     plan.steps = steps.finish();
     plan.release = Some(target.number);

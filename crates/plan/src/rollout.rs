@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 use stack::ServiceName;
 
 use crate::{
-    Action, AnonymousSeen, Container, ContainerSeen, Effect, Facts, Phase, adoption, desired,
+    Action, AnonymousSeen, Container, ContainerSeen, Effect, Facts, Phase, Revival, adoption, desired,
     drift::{self, Drift},
-    place::{Change, Placing},
+    place::{Change, Placing, Stopped},
+    revival::revivals,
     steps::Steps,
 };
 
@@ -178,7 +179,7 @@ fn keep(placing: &Placing<'_>, wanted: &Container, seen: &ContainerSeen) -> Verd
             }
         }
         _ if ended_well => Verdict::Stay(format!("{} has run to its end already", wanted.subject())),
-        phase => Verdict::Start(vec![format!("it is {}", phase_word(phase))]),
+        phase => Verdict::Start(vec![format!("it is {}", phase.in_words())]),
     }
 }
 
@@ -208,17 +209,6 @@ fn how_it_runs(phase: Phase) -> &'static str {
             "what it should be, and its health check fails: seaworthy logs"
         }
         _ => "as it should be",
-    }
-}
-
-fn phase_word(phase: Phase) -> String {
-    match phase {
-        Phase::Created => "made but not started".to_owned(),
-        Phase::Running { .. } => "running".to_owned(),
-        Phase::Restarting => "restarting".to_owned(),
-        Phase::Exited { code } => format!("stopped (exit {code})"),
-        Phase::Paused => "paused".to_owned(),
-        Phase::Dead => "dead".to_owned(),
     }
 }
 
@@ -348,25 +338,23 @@ fn in_the_way<'a>(placing: &Placing<'a>, gap: &Gap) -> Vec<&'a ContainerSeen> {
     leftovers(placing).filter(|seen| names.contains(&seen.name)).collect()
 }
 
-/// Each container in order: replaced, started or unsealed, and asked before the next one.
-pub(crate) fn put_in_place(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) {
-    let mut stopped: BTreeSet<&str> = BTreeSet::new();
+/// Each container in order: replaced, started or unsealed, and asked before the next one. Gives what an unwinding brings
+/// back.
+pub(crate) fn put_in_place(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) -> Vec<Revival> {
+    let mut halted = Halted::default();
     for (at, standing) in gap.standings.iter().enumerate() {
         let container = &standing.container;
         match &standing.verdict {
             Verdict::Stay(_) => {}
             Verdict::Make(because) => {
-                let change = Change { container, because, replaces: None };
-                placing.place(steps, &change);
+                placing.place(steps, container, because);
                 placing.await_ready(steps, container, because);
             }
             Verdict::Replace { old, because, .. } => {
                 let change = Change { container, because, replaces: Some(old) };
                 placing.make(steps, &change);
-                stop_what_holds_on(placing, steps, &gap.standings[at..], &mut stopped);
-                if !stopped.contains(container.name.as_str()) {
-                    placing.stop(steps, container, old, because);
-                }
+                halted.stop_what_holds_on(placing, steps, &gap.standings[at..]);
+                halted.stop(placing, steps, container, old, because);
                 placing.take_over(steps, &change);
                 placing.await_ready(steps, container, because);
             }
@@ -375,9 +363,7 @@ pub(crate) fn put_in_place(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) 
                 placing.await_ready(steps, container, because);
             }
             Verdict::Restart(because) => {
-                if stopped.insert(&container.name) {
-                    placing.stop(steps, container, &container.name, because);
-                }
+                halted.stop(placing, steps, container, &container.name, because);
                 placing.start(steps, container, because);
                 placing.await_ready(steps, container, because);
             }
@@ -388,34 +374,53 @@ pub(crate) fn put_in_place(placing: &Placing<'_>, steps: &mut Steps, gap: &Gap) 
             }
         }
     }
+    revivals(placing, &halted.ran)
 }
 
-/// Stops whatever cannot go on while the first of `standings` is replaced, last one first. They are started where
-/// their turn comes; taken back, they are started only once what they hold on to runs again.
-fn stop_what_holds_on<'a>(
-    placing: &Placing<'_>,
-    steps: &mut Steps,
-    standings: &'a [Standing],
-    stopped: &mut BTreeSet<&'a str>,
-) {
-    let [replaced, later @ ..] = standings else { return };
-    let mut going: BTreeSet<&ServiceName> = [&replaced.container.service].into();
-    let mut holding: Vec<(&Container, &str, &[String])> = Vec::new();
-    for Standing { container, verdict } in later {
-        let dependencies = placing.shape.dependencies(&container.service);
-        if !dependencies.iter().any(|(on, how)| how.restart && going.contains(on)) {
-            continue;
+/// What the plan has stopped so far: each container once.
+#[derive(Default)]
+struct Halted<'a> {
+    /// Names of those that come in their place.
+    names: BTreeSet<&'a str>,
+    /// Those that ran.
+    ran: Vec<Stopped>,
+}
+
+impl<'a> Halted<'a> {
+    /// Stops the container that bears the name `old`, unless that was done.
+    fn stop(
+        &mut self,
+        placing: &Placing<'_>,
+        steps: &mut Steps,
+        container: &'a Container,
+        old: &str,
+        because: &[String],
+    ) {
+        if self.names.insert(&container.name) {
+            self.ran.extend(placing.stop(steps, container, old, because));
         }
-        match verdict {
-            Verdict::Restart(because) => holding.push((container, &container.name, because)),
-            Verdict::Replace { old, runs: true, because } => holding.push((container, old, because)),
-            _ => continue,
-        }
-        going.insert(&container.service);
     }
-    for (container, name, because) in holding.into_iter().rev() {
-        if stopped.insert(&container.name) {
-            placing.stop(steps, container, name, because);
+
+    /// Stops whatever cannot go on while the first of `standings` is replaced, last one first. They are started where
+    /// their turn comes; taken back, they are started only once what they hold on to runs again.
+    fn stop_what_holds_on(&mut self, placing: &Placing<'_>, steps: &mut Steps, standings: &'a [Standing]) {
+        let [replaced, later @ ..] = standings else { return };
+        let mut going: BTreeSet<&ServiceName> = [&replaced.container.service].into();
+        let mut holding: Vec<(&Container, &str, &[String])> = Vec::new();
+        for Standing { container, verdict } in later {
+            let dependencies = placing.shape.dependencies(&container.service);
+            if !dependencies.iter().any(|(on, how)| how.restart && going.contains(on)) {
+                continue;
+            }
+            match verdict {
+                Verdict::Restart(because) => holding.push((container, &container.name, because)),
+                Verdict::Replace { old, runs: true, because } => holding.push((container, old, because)),
+                _ => continue,
+            }
+            going.insert(&container.service);
+        }
+        for (container, name, because) in holding.into_iter().rev() {
+            self.stop(placing, steps, container, name, because);
         }
     }
 }

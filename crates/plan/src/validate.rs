@@ -76,7 +76,7 @@ pub fn questions(shape: &Shape, facts: &Facts) -> Questions {
                 seen.name == container && at_its_end
             });
             if !ended {
-                let probes = gate_probes(&service.probes);
+                let probes = gate_probes(service);
                 asked.must_answer.push(MustAnswer { service: name.clone(), container, probes });
             }
         }

@@ -15,10 +15,12 @@ pub mod text;
 mod validate;
 
 pub use findings::{FindingReport, FindingsReport, findings_report};
-pub use lists::{BackupsReport, RunLine, RunsReport, SetLine, run_line};
+pub use lists::{BackupsReport, Incomplete, RunLine, RunsReport, SetLine, run_line};
 pub use refusal::Refusal;
 pub use render::RenderReport;
-pub use run::{ImpactReport, ReleaseReport, RunOutcome, RunReport, StepReport, StepState, Told, run_report};
+pub use run::{
+    AskedAgain, ImpactReport, ReleaseReport, RunOutcome, RunReport, StepReport, StepState, Told, run_report,
+};
 pub use said::Said;
 pub use small::{
     AttestReport, CheckReport, InitReport, LogsReport, ProductionReport, ServiceLog, StepShown, Wrapped,

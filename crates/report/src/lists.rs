@@ -69,6 +69,19 @@ pub struct BackupsReport {
     pub seen_at: jiff::Timestamp,
     /// The sets.
     pub sets: Vec<SetLine>,
+    /// Sets that are whole on one target and not on another: a commit was cut short, or a target was added.
+    pub incomplete: Vec<Incomplete>,
+}
+
+/// A set that one target lacks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Incomplete {
+    /// Its id.
+    pub set: String,
+    /// A target that has it.
+    pub whole_on: String,
+    /// The target that lacks it.
+    pub missing_on: String,
 }
 
 /// One set on one target.
@@ -89,8 +102,8 @@ pub struct SetLine {
 }
 
 impl BackupsReport {
-    /// A report on these sets.
-    pub fn new(stack: &str, seen_at: jiff::Timestamp, sets: &[SetSeen]) -> Self {
+    /// A report on these sets, each as seen on one of `targets`.
+    pub fn new(stack: &str, seen_at: jiff::Timestamp, targets: &[String], sets: &[SetSeen]) -> Self {
         let line = |set: &SetSeen| SetLine {
             set: set.id.to_string(),
             target: set.target.clone(),
@@ -104,6 +117,27 @@ impl BackupsReport {
             stack: stack.to_owned(),
             seen_at,
             sets: sets.iter().map(line).collect(),
+            incomplete: incomplete(targets, sets),
         }
     }
+}
+
+/// Every set is to be on every target.
+fn incomplete(targets: &[String], sets: &[SetSeen]) -> Vec<Incomplete> {
+    let mut incomplete: Vec<Incomplete> = Vec::new();
+    for set in sets {
+        let has_it = |target: &String| sets.iter().any(|seen| seen.id == set.id && seen.target == *target);
+        let missing = targets.iter().filter(|target| !has_it(target)).map(|target| Incomplete {
+            set: set.id.to_string(),
+            whole_on: set.target.clone(),
+            missing_on: target.clone(),
+        });
+        for lack in missing {
+            let told = |known: &Incomplete| (&known.set, &known.missing_on) == (&lack.set, &lack.missing_on);
+            if !incomplete.iter().any(told) {
+                incomplete.push(lack);
+            }
+        }
+    }
+    incomplete
 }

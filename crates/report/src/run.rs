@@ -3,6 +3,7 @@
 use diag::{Diagnostic, Exit};
 use plan::{Action, Effect, KeyStep, Outcome, Output, Plan, Progress, Step, StepId, Verb, proof::Evidence};
 use serde::Serialize;
+use stack::ServiceName;
 
 use crate::Said;
 
@@ -37,6 +38,8 @@ pub struct RunReport {
     pub seconds: Option<f64>,
     /// Containers that failed and are kept to look at.
     pub kept: Vec<String>,
+    /// Services that an unwinding started again or shook, and whether they answered.
+    pub asked_again: Vec<AskedAgain>,
     /// Files written for a person.
     pub wrote: Vec<String>,
     /// What was proven of the set, as it was signed; `null` where no evidence was written.
@@ -133,6 +136,17 @@ pub enum StepState {
     Undone,
 }
 
+/// A service that was asked once everything was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AskedAgain {
+    /// Which.
+    pub service: String,
+    /// Whether it answers.
+    pub answers: bool,
+    /// Why not.
+    pub because: Vec<String>,
+}
+
 /// What people may have noticed. Figures are `null` unless measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct ImpactReport {
@@ -163,6 +177,8 @@ pub fn run_report(plan: &Plan, progress: &Progress, told: Told<'_>) -> RunReport
     diagnostics.extend(unproven.iter().map(Said::from));
     let live = match outcome {
         RunOutcome::Applied => plan.release.or(plan.from).filter(|_| plan.verb != Verb::Destroy),
+        // Neither of them does, as far as anybody knows.
+        RunOutcome::Stuck => None,
         _ => plan.from,
     };
     RunReport {
@@ -180,6 +196,7 @@ pub fn run_report(plan: &Plan, progress: &Progress, told: Told<'_>) -> RunReport
         impact: impact(plan, progress),
         seconds: span(progress, |_| true),
         kept: kept(plan, progress),
+        asked_again: asked_again(plan, progress),
         wrote: wrote(progress),
         evidence,
         not_done: plan.not_done.clone(),
@@ -225,8 +242,18 @@ fn failure(plan: &Plan, progress: &Progress, told: Told<'_>) -> Vec<Diagnostic> 
     };
     match &progress.outcome {
         Some(Outcome::Undone { step, because }) => vec![said("step-failed", step.as_ref(), because)],
-        Some(Outcome::Stuck { step, because, undo_error }) => {
-            vec![said("step-failed", None, because), said("undo-failed", Some(step), undo_error)]
+        Some(Outcome::Stuck { because, .. }) => {
+            let failed = progress.undo_failed.iter();
+            let failed = failed.map(|(step, undo_error)| said("undo-failed", Some(step), undo_error));
+            let silent = plan.revivals.iter().filter_map(|revival| {
+                let service = &revival.service;
+                let because = progress.silent(service)?;
+                let message = format!("`{service}` does not answer any more");
+                let mut said = said("does-not-answer", None, &[&[message], because].concat());
+                said.hint = progress.revived.get(service).and_then(|revived| revived.hint.clone());
+                Some(said)
+            });
+            [said("step-failed", None, because)].into_iter().chain(failed).chain(silent).collect()
         }
         _ => Vec::new(),
     }
@@ -262,6 +289,8 @@ fn next_command(plan: &Plan, progress: &Progress, outcome: RunOutcome, run: Opti
             let (waits, _) = progress.waiting.as_ref()?;
             let step = plan.steps.iter().find(|step| step.id == *waits)?;
             Some(match step.action {
+                // A key store that was taken back comes back sealed.
+                _ if progress.unwinding.is_some() => format!("seaworthy {} --shares FILE", plan.verb),
                 // New shares have to go somewhere.
                 Action::Keys { step: KeyStep::Bootstrap, .. } => {
                     format!("seaworthy {} --shares-out DIR", plan.verb)
@@ -274,7 +303,11 @@ fn next_command(plan: &Plan, progress: &Progress, outcome: RunOutcome, run: Opti
             })
         }
         RunOutcome::Stuck => {
-            let Some(Outcome::Stuck { step, .. }) = &progress.outcome else { return None };
+            let Some((step, _)) = &progress.undo_failed else {
+                let silent =
+                    plan.revivals.iter().find(|revival| progress.silent(&revival.service).is_some())?;
+                return Some(format!("seaworthy logs {}", silent.service));
+            };
             Some(show_step(run, number_of(plan, step)?))
         }
         // The hint of the failure says what to do about it; this, where to look.
@@ -328,6 +361,12 @@ pub(crate) fn seconds_of(progress: &Progress, step: &StepId) -> Option<f64> {
     Some(between(*began, (*ended)?))
 }
 
+/// What it took to bring a service back and hear its answer.
+pub(crate) fn revived_in(progress: &Progress, service: &ServiceName) -> Option<f64> {
+    let revived = progress.revived.get(service)?;
+    Some(between(revived.began, revived.ended?))
+}
+
 fn between(from: jiff::Timestamp, to: jiff::Timestamp) -> f64 {
     (to.as_millisecond() - from.as_millisecond()).max(0) as f64 / 1000.0
 }
@@ -368,6 +407,17 @@ fn kept(plan: &Plan, progress: &Progress) -> Vec<String> {
             _ => None,
         })
         .collect()
+}
+
+/// In the order in which they were asked.
+fn asked_again(plan: &Plan, progress: &Progress) -> Vec<AskedAgain> {
+    let asked = plan.revivals.iter().filter_map(|revival| {
+        let answer = progress.revived.get(&revival.service)?.answer.as_ref()?;
+        let service = revival.service.to_string();
+        let because = answer.as_ref().err().cloned().unwrap_or_default();
+        Some(AskedAgain { service, answers: answer.is_ok(), because })
+    });
+    asked.collect()
 }
 
 fn wrote(progress: &Progress) -> Vec<String> {

@@ -104,15 +104,8 @@ fn service_status(shape: &Shape, name: &stack::ServiceName, seen: Option<&Contai
 /// A phase in words, and whether a service should be in it.
 fn phase(phase: Phase, runs_once: bool) -> (String, bool) {
     match phase {
-        Phase::Running { healthy: None } => ("running".to_owned(), true),
-        Phase::Running { healthy: Some(true) } => ("running, healthy".to_owned(), true),
-        Phase::Running { healthy: Some(false) } => ("running, not healthy".to_owned(), false),
         Phase::Exited { code: 0 } if runs_once => ("ran to its end".to_owned(), true),
-        Phase::Exited { code } => (format!("stopped (exit {code})"), false),
-        Phase::Created => ("made, not started".to_owned(), false),
-        Phase::Restarting => ("restarting".to_owned(), false),
-        Phase::Paused => ("paused".to_owned(), false),
-        Phase::Dead => ("dead".to_owned(), false),
+        phase => (phase.in_words(), phase.is_well()),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The only loop: it follows a plan, and decides nothing.
 
-use plan::{Action, Entry, Interrupted, Next, Outcome, Output, Step};
+use plan::{Action, Entry, Interrupted, Next, Outcome, Output, Revival, Step};
 
 use crate::{Clock, Run, RunError, SoFar, StepError, World};
 
@@ -66,29 +66,20 @@ pub async fn execute(
             Next::Do(step) => {
                 write(run, Entry::Started { step: step.id.clone(), at: clock.now() }, told)?;
                 let result = attempt(run, step, world).await;
-                let waits = matches!(result, Err(StepError::Waiting { .. }));
-                let entry = after(step, result, clock.now());
-                write(run, entry.clone(), told)?;
-                if let (true, Entry::Waiting { step, instruction, .. }) = (waits, entry) {
-                    return Ok(Ended::Waiting { step, instruction });
-                }
-                continue;
+                after(step, result, clock.now())
             }
-            Next::TakeBack(step) => match take_back(run, step, world, clock, told).await? {
-                Entry::Waiting { step, at, instruction } => {
-                    let waiting = Entry::Waiting { step: step.clone(), at, instruction: instruction.clone() };
-                    write(run, waiting, told)?;
-                    return Ok(Ended::Waiting { step, instruction });
-                }
-                entry => entry,
-            },
+            Next::TakeBack(step) => take_back(run, step, world, clock, told).await?,
+            Next::Revive(revival) => revive(run, revival, world, clock, told).await?,
             Next::End(outcome) => Entry::Ended { at: clock.now(), outcome },
             Next::Over => {
                 let outcome = run.progress().outcome.clone().expect("a run that is over has an outcome");
                 return Ok(Ended::Over(outcome));
             }
         };
-        write(run, entry, told)?;
+        write(run, entry.clone(), told)?;
+        if let Entry::Waiting { step, instruction, .. } = entry {
+            return Ok(Ended::Waiting { step, instruction });
+        }
     }
 }
 
@@ -117,7 +108,7 @@ async fn attempt(run: &Run, step: &Step, world: &dyn World) -> Result<Output, St
     if let Some(what) = unpermitted {
         return Err(StepError::failed(format!("`{what}` would be destroyed, and nothing permits it")));
     }
-    world.apply(step, &step.action, so_far(run)).await
+    world.apply(&step.action, so_far(run)).await
 }
 
 fn after(step: &Step, result: Result<Output, StepError>, at: jiff::Timestamp) -> Entry {
@@ -132,7 +123,7 @@ fn after(step: &Step, result: Result<Output, StepError>, at: jiff::Timestamp) ->
     }
 }
 
-/// Takes one step back. A failing undo ends the run: neither state is in place, and a person has to look.
+/// Takes one step back.
 async fn take_back(
     run: &mut Run,
     step: &Step,
@@ -142,22 +133,43 @@ async fn take_back(
 ) -> Result<Entry, ExecuteError> {
     write(run, Entry::Undoing { step: step.id.clone(), at: clock.now() }, told)?;
     for action in &step.undo {
-        let Err(error) = world.apply(step, action, so_far(run)).await else { continue };
-        let (undo_error, hint) = match error {
-            StepError::Failed { because, hint } => (because, hint),
-            // What a person has, an undo waits for too: shares of a key store that comes back sealed.
-            StepError::Waiting { instruction } => {
-                return Ok(Entry::Waiting { step: step.id.clone(), at: clock.now(), instruction });
-            }
-        };
-        let because = run.progress().unwinding.clone().map(|(_, because)| because).unwrap_or_default();
-        let failed =
-            Entry::UndoFailed { step: step.id.clone(), at: clock.now(), because: undo_error.clone(), hint };
-        write(run, failed, told)?;
-        let outcome = Outcome::Stuck { step: step.id.clone(), because, undo_error };
-        return Ok(Entry::Ended { at: clock.now(), outcome });
+        let Err(error) = world.apply(action, so_far(run)).await else { continue };
+        let (step, at) = (step.id.clone(), clock.now());
+        return Ok(match error {
+            StepError::Failed { because, hint } => Entry::UndoFailed { step, at, because, hint },
+            StepError::Waiting { instruction } => Entry::Waiting { step, at, instruction },
+        });
     }
     Ok(Entry::Undone { step: step.id.clone(), at: clock.now() })
+}
+
+/// Brings one service back and asks it. Where it does not come, the run goes on with the next: what can serve does.
+async fn revive(
+    run: &mut Run,
+    revival: &Revival,
+    world: &dyn World,
+    clock: &dyn Clock,
+    told: Teller<'_>,
+) -> Result<Entry, ExecuteError> {
+    let service = revival.service.clone();
+    write(run, Entry::Reviving { service: service.clone(), at: clock.now() }, told)?;
+    let mut output = Output::None;
+    for action in &revival.actions {
+        let result = world.apply(action, so_far(run)).await;
+        let at = clock.now();
+        match result {
+            Ok(made) => output = made,
+            Err(StepError::Failed { because, hint }) => {
+                return Ok(Entry::ReviveFailed { service, at, because, hint });
+            }
+            // A key store comes back sealed, and only people have its shares.
+            Err(StepError::Waiting { instruction }) => {
+                let step = revival.after_any[0].clone();
+                return Ok(Entry::Waiting { step, at, instruction });
+            }
+        }
+    }
+    Ok(Entry::Revived { service, at: clock.now(), output })
 }
 
 fn so_far(run: &Run) -> SoFar<'_> {

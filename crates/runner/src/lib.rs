@@ -22,11 +22,11 @@ mod world;
 
 pub use execute::{Ended, ExecuteError, Teller, execute};
 pub use loading::load;
-pub use operations::{Finished, Given, Operations, Planner, existing_keyring, open_keyring, said};
+pub use operations::{Finished, Given, Operations, Planner, keyring, said};
 pub use proofs::Proofs;
 pub use release::{Release, ReleaseError};
 pub use run_store::{Run, RunError, RunStore, RunSummary};
 pub use state::{StackDir, StateDir};
 pub use survey::{SurveyError, survey};
 pub use validate::{Answer, Validation};
-pub use world::{Clock, SoFar, StepError, SystemClock, World, causes};
+pub use world::{Clock, SoFar, StepError, SystemClock, World};

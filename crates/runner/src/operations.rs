@@ -102,10 +102,11 @@ impl Operations {
     /// The stack that `loaded` describes.
     ///
     /// # Errors
-    /// When it could not be understood, or the state directory cannot be used.
+    /// When it could not be understood.
     pub fn new(
         engine: Arc<dyn Engine>,
         state: StateDir,
+        keyring: Keyring,
         clock: Arc<dyn Clock>,
         loaded: Loaded,
     ) -> Result<Self, Stop> {
@@ -115,7 +116,6 @@ impl Operations {
         let Some(shape) = loaded.shape else {
             return Err(Stop { exit: Exit::Usage, diagnostics: loaded.diagnostics });
         };
-        let keyring = open_keyring(&state)?;
         let (materials, compose) = (loaded.materials, loaded.compose.map(|tree| tree.0));
         Ok(Self { engine, state, keyring, clock, shape, materials, compose })
     }
@@ -313,6 +313,13 @@ impl Operations {
         self.run(plan, &world, settled, told).await
     }
 
+    /// What a run seals, signs and hashes must be opened and known again: its keys are kept before it begins.
+    fn keep_keys(&self) -> Result<(), Stop> {
+        self.keyring
+            .keep(self.state.root())
+            .map_err(|err| Stop::precondition(state_unusable(&self.state, &err)))
+    }
+
     async fn facts_of(&self, shape: &Shape) -> Result<Facts, Stop> {
         let dir = self.state.stack(&shape.stack);
         // A set's shape, or another project's, is not what the files say.
@@ -382,6 +389,7 @@ impl Operations {
         let Some(unfinished) = unfinished else { return Ok(None) };
         let mut run =
             self.runs().open(&unfinished.id).map_err(|err| Stop::precondition(said("runs", &err)))?;
+        self.keep_keys()?;
         let begun_on = self.ground_of(run.plan(), ground);
         if let Some(because) = self.unwanted(&run, verb, ground) {
             run.append(Entry::Abandoned { at: self.clock.now(), because })
@@ -435,6 +443,7 @@ impl Operations {
         if plan.is_empty() {
             return Ok(Finished { run: None, plan, progress: Progress::default(), settled });
         }
+        self.keep_keys()?;
         let mut run = self.runs().create(plan).map_err(|err| Stop::precondition(said("runs", &err)))?;
         execute(&mut run, world, self.clock.as_ref(), told)
             .await
@@ -500,20 +509,12 @@ pub fn said(id: &str, error: &(dyn std::error::Error + 'static)) -> Diagnostic {
     }
 }
 
-/// Opens the keys of a state directory.
-///
-/// # Errors
-/// When it cannot be written or read.
-pub fn open_keyring(state: &StateDir) -> Result<Keyring, Stop> {
-    Keyring::open(state.root()).map_err(|err| Stop::precondition(state_unusable(state, &err)))
-}
-
-/// The keys of a state directory that was used before; makes none.
+/// The keys of a state directory. Those that are missing are kept once a run begins; whoever only looks writes nothing.
 ///
 /// # Errors
 /// When they cannot be read.
-pub fn existing_keyring(state: &StateDir) -> Result<Option<Keyring>, Stop> {
-    Keyring::existing(state.root()).map_err(|err| Stop::precondition(state_unusable(state, &err)))
+pub fn keyring(state: &StateDir) -> Result<Keyring, Stop> {
+    Keyring::looking(state.root()).map_err(|err| Stop::precondition(state_unusable(state, &err)))
 }
 
 fn state_unusable(state: &StateDir, error: &(dyn std::error::Error + 'static)) -> Diagnostic {

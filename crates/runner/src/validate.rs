@@ -8,10 +8,10 @@ use host::{
     isolation::{IsolationTarget, host_listens, probe_isolation},
     probe::{ask, phase_of},
 };
-use plan::{ClosedPort, ContainerSeen, Facts, MustAnswer, MustNot, Phase, Questions};
+use plan::{ClosedPort, ContainerSeen, Facts, MustAnswer, MustNot, Questions};
 use stack::ServiceName;
 
-use crate::{Operations, causes, discretion::Discretion, operations::said};
+use crate::{Operations, discretion::Discretion, operations::said};
 
 /// What a live stack answered.
 #[derive(Debug, Default)]
@@ -109,12 +109,10 @@ impl Operations {
         let subject = Subject::new(service, container, settings);
         let phase = phase_of(self.engine.as_ref(), self.shape.stack.as_str(), container).await;
         let (saw, runs) = match phase {
-            Ok(Some(Phase::Running { healthy: Some(false) })) => ("its health check fails".to_owned(), false),
-            Ok(Some(Phase::Running { .. })) => ("it does".to_owned(), true),
+            Ok(Some(phase)) => (phase.in_words(), phase.is_well()),
             // The survey told that it is not there.
             Ok(None) => return,
-            Ok(Some(_)) => ("it does not".to_owned(), false),
-            Err(err) => (causes(&err).join(": "), false),
+            Err(err) => (diag::causes(&err).join(": "), false),
         };
         if probes.is_empty() || !runs {
             let subject = self.called(service, container);

@@ -4,9 +4,9 @@ use std::fmt::Display;
 
 use async_trait::async_trait;
 use backup::TargetError;
-use diag::{Diagnostic, Stop};
+use diag::{Diagnostic, Stop, causes};
 use host::EngineError;
-use plan::{Action, Output, Plan, Progress, Step};
+use plan::{Action, Output, Plan, Progress};
 
 /// The world that steps act on.
 ///
@@ -14,8 +14,8 @@ use plan::{Action, Output, Plan, Progress, Step};
 /// again; an undo may be asked for a step that never ran.
 #[async_trait]
 pub trait World: Send + Sync {
-    /// Does `action`, which is `step`'s own or one of its undos.
-    async fn apply(&self, step: &Step, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError>;
+    /// Does `action`, which the journal has just announced: a step's own, one of its undos, or part of a revival.
+    async fn apply(&self, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError>;
 }
 
 /// What a step may know of its own run: the plan it belongs to, and what came before it.
@@ -82,38 +82,13 @@ impl From<Stop> for StepError {
     }
 }
 
-/// An error and its sources, nearest first.
-pub fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
-    let mut because = Vec::new();
-    let mut next = Some(error);
-    while let Some(error) = next {
-        let said = error.to_string();
-        // Some sources repeat what their wrapper already said.
-        if because.last() != Some(&said) {
-            because.push(said);
-        }
-        next = error.source();
-    }
-    because
-}
-
 /// What to do about an error, where one in its chain knows: the nearest.
 pub(crate) fn remedy(error: &(dyn std::error::Error + 'static)) -> Option<String> {
-    if let Some(error) = error.downcast_ref::<EngineError>()
-        && error.hint.is_some()
-    {
-        return error.hint.clone();
-    }
-    if let Some(error) = error.downcast_ref::<TargetError>()
-        && let Some(hint) = error.trouble.hint()
-    {
-        return Some(hint.to_owned());
-    }
-    // An io error that wraps another one gives that one's source for its own.
-    if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
-        return remedy(inner);
-    }
-    remedy(error.source()?)
+    diag::chain(error).find_map(|error| {
+        let engine = error.downcast_ref::<EngineError>().and_then(|error| error.hint.clone());
+        let target = || error.downcast_ref::<TargetError>()?.trouble.hint().map(ToOwned::to_owned);
+        engine.or_else(target)
+    })
 }
 
 /// Time, as a value that tests move.

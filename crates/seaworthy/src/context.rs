@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use diag::{Diagnostic, Exit, Stop};
 use host::{Docker, Engine, EngineError, Process, Trouble};
-use runner::{Given, Operations, RunError, SystemClock, existing_keyring, live::People, open_keyring};
+use runner::{Given, Operations, RunError, SystemClock, live::People};
+use secrets::Keyring;
 use stack::{EngineKind, Loaded};
 
 use crate::{
@@ -13,15 +14,21 @@ use crate::{
     settings::Settings,
 };
 
-/// Reads the stack: with the shape of the live release where none was asked for. Makes nothing: where the state
-/// directory has no keys yet, the hashes of secret files are of this reading alone.
+/// Reads the stack: with the shape of the live release where none was asked for. Makes nothing.
 ///
 /// # Errors
 /// When the state directory cannot be used.
 pub(crate) fn load(settings: &Settings) -> Result<Loaded, Stop> {
-    let keyring = existing_keyring(&settings.state)?;
+    load_with(settings, &runner::keyring(&settings.state)?)
+}
+
+/// The same, with the keys that its hashes are made with.
+///
+/// # Errors
+/// As [`load`].
+pub(crate) fn load_with(settings: &Settings, keyring: &Keyring) -> Result<Loaded, Stop> {
     let mut request = settings.request.clone();
-    request.fingerprint_key = keyring.map_or_else(rand::random, |keyring| keyring.fingerprint_key());
+    request.fingerprint_key = keyring.fingerprint_key();
     let loaded = runner::load(&request);
     let asked = request.shape.is_some();
     let Some(shape) = loaded.shape.as_ref().filter(|_| !asked && loaded.shapes.len() > 1) else {
@@ -63,15 +70,16 @@ pub(crate) fn process(settings: &Settings) -> Result<Process, Stop> {
     Ok(Process::open(settings.state.root(), executable))
 }
 
-/// The stack on its engine.
+/// The stack on its engine. Writes nothing: a verb that acts keeps the keys it was read with.
 ///
 /// # Errors
-/// When the stack cannot be understood, or the engine cannot be used.
+/// When the stack cannot be understood, or the engine or the state directory cannot be used.
 pub(crate) async fn operations(settings: &Settings) -> Result<Operations, Stop> {
-    let loaded = load(settings)?;
+    let keyring = runner::keyring(&settings.state)?;
+    let loaded = load_with(settings, &keyring)?;
     understood(&loaded)?;
     let engine = engine(settings, &loaded).await?;
-    on(settings, engine, loaded)
+    on(settings, engine, keyring, loaded)
 }
 
 /// The errors of a stack that could not be understood: all of them.
@@ -100,16 +108,17 @@ pub(crate) fn engine_trouble(error: &EngineError) -> Diagnostic {
     runner::said(id, error)
 }
 
-/// The stack on an engine that is connected already.
+/// The stack on an engine that is connected already, with the keys it was read with.
 ///
 /// # Errors
 /// As [`operations`].
-pub(crate) fn on(settings: &Settings, engine: Arc<dyn Engine>, loaded: Loaded) -> Result<Operations, Stop> {
-    let fresh = existing_keyring(&settings.state)?.is_none();
-    open_keyring(&settings.state)?;
-    // Hashes that are kept are made with the keys that are kept.
-    let loaded = if fresh { load(settings)? } else { loaded };
-    Operations::new(engine, settings.state.clone(), Arc::new(SystemClock), loaded)
+pub(crate) fn on(
+    settings: &Settings,
+    engine: Arc<dyn Engine>,
+    keyring: Keyring,
+    loaded: Loaded,
+) -> Result<Operations, Stop> {
+    Operations::new(engine, settings.state.clone(), keyring, Arc::new(SystemClock), loaded)
 }
 
 /// What the flags of a verb about sets give.

@@ -39,6 +39,8 @@ struct Keys {
     identities: Identities,
     signer: SigningKey,
     fingerprint_key: Zeroizing<[u8; 32]>,
+    /// Keys that were missing, by file name, with what their files will hold.
+    unkept: Vec<(&'static str, Secret<Vec<u8>>)>,
 }
 
 impl Keyring {
@@ -49,26 +51,67 @@ impl Keyring {
     /// # Errors
     /// When a key cannot be read or written, or is not one.
     pub fn open(state_dir: &Path) -> Result<Self, KeyringError> {
-        make_dir(state_dir).map_err(|source| KeyringError::Make { path: state_dir.to_owned(), source })?;
-        let identity = text(state_dir, "identity", || new_identity_file().expose().clone().into_bytes())?;
-        let identities = parse_identities(identity.expose())
-            .map_err(|source| KeyringError::Identity { path: state_dir.join("identity"), source })?;
-        let seed = text(state_dir, "signer", || format!("{}\n", HEXLOWER.encode(&*random())).into_bytes())?;
-        let seed = HEXLOWER.decode(seed.expose().trim().as_bytes()).unwrap_or_default();
-        let signer = SigningKey::from_bytes(&*key(state_dir, "signer", &Zeroizing::new(seed))?);
-        let bytes = read_or_make(state_dir, "fingerprint.key", || random().to_vec())?;
-        let fingerprint_key = key(state_dir, "fingerprint.key", bytes.expose())?;
-        Ok(Self { keys: Arc::new(Keys { identities, signer, fingerprint_key }) })
+        loop {
+            let keyring = Self::looking(state_dir)?;
+            match keyring.keep(state_dir) {
+                Ok(()) => return Ok(keyring),
+                // Another process was first: its key is there now, and this one is looked at next time.
+                Err(KeyringError::Taken { .. }) => {}
+                Err(err) => return Err(err),
+            }
+        }
     }
 
-    /// The keys of a state directory that has them all; makes none.
+    /// The keys of a state directory; those that are missing are made, and nothing is written before
+    /// [`Keyring::keep`]. For whoever only looks they are a throwaway.
     ///
     /// # Errors
-    /// As [`Keyring::open`].
-    pub fn existing(state_dir: &Path) -> Result<Option<Self>, KeyringError> {
-        let whole =
-            ["identity", "signer", "fingerprint.key"].iter().all(|name| state_dir.join(name).is_file());
-        if whole { Self::open(state_dir).map(Some) } else { Ok(None) }
+    /// When a key cannot be read, or is not one.
+    pub fn looking(state_dir: &Path) -> Result<Self, KeyringError> {
+        let mut unkept = Vec::new();
+        let mut bytes_of = |name: &'static str, make: fn() -> Vec<u8>| {
+            if let Some(bytes) = read(state_dir, name)? {
+                return Ok(bytes);
+            }
+            let made = make();
+            unkept.push((name, Secret::new(made.clone())));
+            Ok(Secret::new(made))
+        };
+        let identity = text(
+            state_dir,
+            "identity",
+            &bytes_of("identity", || new_identity_file().expose().clone().into_bytes())?,
+        )?;
+        let identities = parse_identities(identity.expose())
+            .map_err(|source| KeyringError::Identity { path: state_dir.join("identity"), source })?;
+        let seed = bytes_of("signer", || format!("{}\n", HEXLOWER.encode(&*random())).into_bytes())?;
+        let seed = text(state_dir, "signer", &seed)?;
+        let seed = HEXLOWER.decode(seed.expose().trim().as_bytes()).unwrap_or_default();
+        let signer = SigningKey::from_bytes(&*key(state_dir, "signer", &Zeroizing::new(seed))?);
+        let bytes = bytes_of("fingerprint.key", || random().to_vec())?;
+        let fingerprint_key = key(state_dir, "fingerprint.key", bytes.expose())?;
+        Ok(Self { keys: Arc::new(Keys { identities, signer, fingerprint_key, unkept }) })
+    }
+
+    /// Keeps the keys that were missing: from now on they are the state directory's own. Safe to do twice.
+    ///
+    /// # Errors
+    /// When one cannot be written, or another process has kept its own in the meantime.
+    pub fn keep(&self, state_dir: &Path) -> Result<(), KeyringError> {
+        if self.keys.unkept.is_empty() {
+            return Ok(());
+        }
+        make_dir(state_dir).map_err(|source| KeyringError::Make { path: state_dir.to_owned(), source })?;
+        for (name, bytes) in &self.keys.unkept {
+            let path = state_dir.join(name);
+            write_new(state_dir, name, bytes.expose())
+                .map_err(|source| KeyringError::Make { path: path.clone(), source })?;
+            let kept = read(state_dir, name)?;
+            if kept.is_none_or(|kept| kept.expose() != bytes.expose()) {
+                return Err(KeyringError::Taken { path });
+            }
+        }
+        Ok(())
     }
 
     /// The identity that opens the sealed store.
@@ -174,6 +217,12 @@ pub enum KeyringError {
         #[source]
         source: SealError,
     },
+    /// Another process made the key first.
+    #[error("`{path}` was made by another process in the meantime")]
+    Taken {
+        /// Where.
+        path: PathBuf,
+    },
     /// A key file holds something else.
     #[error(
         "`{path}` is not a key of 32 bytes: restore it from where you keep a copy, or move it away to get a new one"
@@ -190,31 +239,19 @@ fn random() -> Zeroizing<[u8; 32]> {
     bytes
 }
 
-/// The file's bytes; what `make` gives where there is no file.
-fn read_or_make(
-    dir: &Path,
-    name: &str,
-    make: impl FnOnce() -> Vec<u8>,
-) -> Result<Secret<Vec<u8>>, KeyringError> {
+/// The file's bytes; `None` where there is no file.
+fn read(dir: &Path, name: &str) -> Result<Option<Secret<Vec<u8>>>, KeyringError> {
     let path = dir.join(name);
     match fs::read(&path) {
-        Ok(bytes) => return Ok(Secret::new(bytes)),
-        Err(err) if err.kind() == io::ErrorKind::NotFound => {}
-        Err(source) => return Err(KeyringError::Read { path, source }),
+        Ok(bytes) => Ok(Some(Secret::new(bytes))),
+        Err(err) if err.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(KeyringError::Read { path, source }),
     }
-    let fresh = Secret::new(make());
-    write_new(dir, name, fresh.expose())
-        .map_err(|source| KeyringError::Make { path: path.clone(), source })?;
-    // Read again: another process may have been first.
-    fs::read(&path).map(Secret::new).map_err(|source| KeyringError::Read { path, source })
 }
 
-fn text(dir: &Path, name: &str, make: impl FnOnce() -> Vec<u8>) -> Result<Secret<String>, KeyringError> {
-    let bytes = read_or_make(dir, name, make)?;
-    match std::str::from_utf8(bytes.expose()) {
-        Ok(text) => Ok(Secret::from(text)),
-        Err(_) => Err(KeyringError::NotAKey { path: dir.join(name) }),
-    }
+fn text(dir: &Path, name: &str, bytes: &Secret<Vec<u8>>) -> Result<Secret<String>, KeyringError> {
+    let text = std::str::from_utf8(bytes.expose());
+    text.map(Secret::from).map_err(|_| KeyringError::NotAKey { path: dir.join(name) })
 }
 
 fn key(dir: &Path, name: &str, bytes: &[u8]) -> Result<Zeroizing<[u8; 32]>, KeyringError> {
@@ -242,6 +279,28 @@ mod tests {
         for name in ["identity", "signer", "fingerprint.key"] {
             assert_eq!(mode(&state.join(name)), 0o600, "{name}");
         }
+    }
+
+    #[test]
+    fn whoever_only_looks_gets_the_keys_that_are_there_and_writes_nothing() {
+        let dir = tempfile::tempdir().unwrap();
+        let state = dir.path().join("state");
+        let (one, other) = (Keyring::looking(&state).unwrap(), Keyring::looking(&state).unwrap());
+        assert_ne!(one.fingerprint_key(), other.fingerprint_key(), "a throwaway is nobody else's");
+        assert!(!state.exists());
+        one.keep(&state).unwrap();
+        one.keep(&state).unwrap();
+        let err = other.keep(&state).unwrap_err();
+        assert!(err.to_string().contains("was made by another process"), "{err}");
+
+        let kept = Keyring::open(&state).unwrap();
+        assert_eq!(format!("{one:?}"), format!("{kept:?}"), "what was looked with is what is kept");
+        assert_eq!(format!("{:?}", Keyring::looking(&state).unwrap()), format!("{kept:?}"));
+        fs::remove_file(state.join("signer")).unwrap();
+        let without = Keyring::looking(&state).unwrap();
+        assert_eq!(without.recipient(), kept.recipient());
+        assert_ne!(without.signer_fingerprint(), kept.signer_fingerprint());
+        assert!(!state.join("signer").exists());
     }
 
     #[test]

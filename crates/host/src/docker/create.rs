@@ -22,7 +22,7 @@ use super::{
     fail::{fail, status},
     files::{self, Read},
     lifecycle::phase_of,
-    owner::{IDENTITY, labels_of, project_of},
+    owner::{IDENTITY, labels_of, made_by_somebody_else, mark_in, mark_of, project_of},
 };
 use crate::{Contents, EngineError, Trouble};
 
@@ -32,12 +32,10 @@ const IMAGE: &str = "com.docker.compose.image";
 /// What is there under the wanted name.
 enum There {
     Nothing,
-    /// Ours, of the same identity, and started once: complete.
+    /// Made by this very plan, and started once: complete.
     Complete,
-    /// Ours, of the same identity, never started: perhaps half made.
+    /// Made by this very plan, never started: perhaps half made.
     Made,
-    /// Of this stack, of another identity, never started: left by a run that was taken back halfway.
-    Leftover,
 }
 
 impl Docker {
@@ -57,9 +55,6 @@ impl Docker {
         let mut request = request(spec, &mut resolver)?;
         let socket = self.settings_of_the_client(spec, &doing).await?;
         let archives = files::archives(spec, contents, socket, &doing)?;
-        if matches!(there, There::Leftover) {
-            self.remove(&spec.name).await?;
-        }
         if !matches!(there, There::Made) {
             // Missing, it is the engine that says so.
             if let Some(image) = self.image_id(&spec.settings.image).await? {
@@ -150,15 +145,13 @@ fn there(
             .because(because)
             .hint("rename or remove the other one, or give ours another `container_name:`"));
     }
-    let same = labels.and_then(|labels| labels.get(IDENTITY)) == Some(&spec.identity);
-    let started = phase_of(container) != Phase::Created;
-    match (same, started) {
-        (true, true) => Ok(There::Complete),
-        (true, false) => Ok(There::Made),
-        (false, false) => Ok(There::Leftover),
-        (false, true) => Err(EngineError::new(Trouble::Conflict, doing)
-            .because("a container of that name ran, and was made from something else")
-            .hint("the stack changed since this was planned: plan again")),
+    // Another one made from the same is still another one: taking this plan back must not remove it.
+    let ours = labels.and_then(|labels| labels.get(IDENTITY)) == Some(&spec.identity)
+        && mark_of(labels) == mark_in(&spec.labels);
+    match phase_of(container) {
+        _ if !ours => Err(made_by_somebody_else(doing)),
+        Phase::Created => Ok(There::Made),
+        _ => Ok(There::Complete),
     }
 }
 
@@ -175,7 +168,7 @@ fn explain_create(spec: &Container, resolver: &Resolver<'_>, doing: &str, error:
 pub(in crate::docker) mod tests {
     use std::{collections::BTreeMap, path::PathBuf};
 
-    use plan::Delivered;
+    use plan::{Delivered, Mark};
     use secrets::Secret;
     use stack::{ContentId, FileSource, Part, Service, Text};
 
@@ -222,25 +215,36 @@ pub(in crate::docker) mod tests {
         }
     }
 
-    fn seen(project: &str, identity: &str, status: &str) -> ContainerInspectResponse {
-        let labels =
-            serde_json::json!({ "com.docker.compose.project": project, "seaworthy.identity": identity });
+    fn seen(project: &str, identity: &str, mark: &str, status: &str) -> ContainerInspectResponse {
+        let labels = serde_json::json!({
+            "com.docker.compose.project": project,
+            "seaworthy.identity": identity,
+            "seaworthy.made-by": mark,
+        });
         let text = serde_json::json!({ "State": { "Status": status }, "Config": { "Labels": labels } });
         serde_json::from_value(text).unwrap()
     }
 
     #[test]
     fn what_is_there_under_the_name_decides() {
-        let spec = container("app");
+        let mut spec = container("app");
+        Mark("m1".into()).put_on(&mut spec.labels);
         let check = |seen: &ContainerInspectResponse| there(&spec, Some(seen), "make it");
-        assert!(matches!(check(&seen("shop", "i1", "running")), Ok(There::Complete)));
-        assert!(matches!(check(&seen("shop", "i1", "exited")), Ok(There::Complete)));
-        assert!(matches!(check(&seen("shop", "i1", "created")), Ok(There::Made)));
-        assert!(matches!(check(&seen("shop", "i0", "created")), Ok(There::Leftover)));
-        assert!(check(&seen("shop", "i0", "running")).is_err());
-        let error = check(&seen("other", "i1", "created")).map(|_| ()).unwrap_err();
-        assert_eq!(error.trouble, Trouble::Conflict);
-        assert!(error.source.unwrap().to_string().contains("stack `other`"));
+        assert!(matches!(check(&seen("shop", "i1", "m1", "running")), Ok(There::Complete)));
+        assert!(matches!(check(&seen("shop", "i1", "m1", "exited")), Ok(There::Complete)));
+        assert!(matches!(check(&seen("shop", "i1", "m1", "created")), Ok(There::Made)));
+        let refused = [
+            (seen("other", "i1", "m1", "created"), "stack `other`"),
+            (seen("", "i1", "m1", "created"), "belongs to no stack"),
+            (seen("shop", "i0", "m0", "created"), "made by somebody else"),
+            (seen("shop", "i1", "m0", "created"), "made by somebody else"),
+            (seen("shop", "i1", "m0", "running"), "made by somebody else"),
+        ];
+        for (seen, because) in refused {
+            let error = check(&seen).map(|_| ()).unwrap_err();
+            assert_eq!(error.trouble, Trouble::Conflict);
+            assert!(error.source.unwrap().to_string().contains(because), "{because}");
+        }
     }
 
     #[test]

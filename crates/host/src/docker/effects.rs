@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bollard::{
-    models::{NetworkInspect, VolumeCreateRequest},
+    models::{NetworkInspect, Volume, VolumeCreateRequest},
     query_parameters::RemoveVolumeOptions,
 };
-use plan::{Effect, NetworkSpec, Output, VolumeSpec, needs};
+use plan::{Effect, Mark, NetworkSpec, Output, Thing, VolumeSpec, needs};
 
 use super::{
     Docker,
@@ -15,7 +15,7 @@ use super::{
     image::Wanted,
     network,
     observe::attached,
-    owner::{PROJECT, project_of, refuse_unowned},
+    owner::{PROJECT, labels_of, made_by_somebody_else, mark_in, mark_of, project_of, refuse_unowned},
 };
 use crate::{Contents, EngineError, Trouble};
 
@@ -33,6 +33,7 @@ impl Docker {
             Effect::BuildImage { image, build } => self.build_image(image, build, contents).await,
             Effect::EnsureNetwork { network } => self.ensure_network(network).await,
             Effect::EnsureVolume { volume } => self.ensure_volume(volume).await,
+            Effect::MakeVolume { volume } => self.make_volume(volume).await,
             Effect::Create { container } => self.create(container, contents).await,
             Effect::Start { container } => self.start(container).await,
             Effect::Stop { container, grace } => self.stop(container, *grace).await,
@@ -42,6 +43,7 @@ impl Docker {
             Effect::Discard { container } => self.discard(container).await,
             Effect::RemoveNetwork { name } => self.remove_network(name).await,
             Effect::RemoveVolume { name } => self.remove_volume(name).await,
+            Effect::Unmake { thing, name, mark } => self.unmake(*thing, name, mark).await,
         }
     }
 
@@ -60,11 +62,31 @@ impl Docker {
 
     async fn ensure_volume(&self, spec: &VolumeSpec) -> Result<Output, EngineError> {
         let doing = format!("make volume `{}`", spec.name);
-        let there = found(self.client.inspect_volume(&spec.name).await).map_err(fail(doing.as_str()))?;
-        if let Some(volume) = there {
+        if let Some(volume) = self.volume(&spec.name, &doing).await? {
             same_owner(&spec.labels, project_of(Some(&volume.labels)), &doing)?;
             return Ok(Output::Unchanged);
         }
+        self.create_volume(spec, &doing).await?;
+        Ok(Output::None)
+    }
+
+    async fn make_volume(&self, spec: &VolumeSpec) -> Result<Output, EngineError> {
+        let doing = format!("make volume `{}`", spec.name);
+        match self.volume(&spec.name, &doing).await? {
+            Some(volume) if mark_of(Some(&volume.labels)) == mark_in(&spec.labels) => Ok(Output::Unchanged),
+            Some(_) => Err(made_by_somebody_else(doing)),
+            None => {
+                // The engine gives the one that is there, where somebody else was quicker.
+                let volume = self.create_volume(spec, &doing).await?;
+                match mark_of(Some(&volume.labels)) == mark_in(&spec.labels) {
+                    true => Ok(Output::None),
+                    false => Err(made_by_somebody_else(doing)),
+                }
+            }
+        }
+    }
+
+    async fn create_volume(&self, spec: &VolumeSpec, doing: &str) -> Result<Volume, EngineError> {
         let request = VolumeCreateRequest {
             name: Some(spec.name.clone()),
             driver: spec.driver.clone(),
@@ -72,21 +94,29 @@ impl Docker {
             labels: Some(map(&spec.labels)),
             ..Default::default()
         };
-        self.client.create_volume(request).await.map_err(fail(doing))?;
-        Ok(Output::None)
+        self.client.create_volume(request).await.map_err(fail(doing))
     }
 
     async fn remove_network(&self, name: &str) -> Result<Output, EngineError> {
         let doing = format!("remove network `{name}`");
         let Some(network) = self.network(name).await? else { return Ok(Output::Unchanged) };
         refuse_unowned(project_of(network.labels.as_ref()), &doing)?;
-        let id = network.id.clone().unwrap_or_else(|| name.to_owned());
-        match self.client.remove_network(&id).await {
+        self.remove_this_network(&network, name, doing).await
+    }
+
+    async fn remove_this_network(
+        &self,
+        network: &NetworkInspect,
+        name: &str,
+        doing: String,
+    ) -> Result<Output, EngineError> {
+        let id = network.id.as_deref().unwrap_or(name);
+        match self.client.remove_network(id).await {
             Ok(()) => Ok(Output::None),
             Err(error) if status(&error) == Some(404) => Ok(Output::Unchanged),
             // The engine answers so when something is attached.
             Err(error) if status(&error) == Some(403) => {
-                let who = attached(&network).join("`, `");
+                let who = attached(network).join("`, `");
                 Err(EngineError::new(Trouble::Conflict, doing)
                     .because(error)
                     .hint(format!("still attached to it: `{who}`")))
@@ -97,12 +127,44 @@ impl Docker {
 
     async fn remove_volume(&self, name: &str) -> Result<Output, EngineError> {
         let doing = format!("remove volume `{name}`");
-        let volume = found(self.client.inspect_volume(name).await).map_err(fail(doing.as_str()))?;
-        let Some(volume) = volume else { return Ok(Output::Unchanged) };
+        let Some(volume) = self.volume(name, &doing).await? else { return Ok(Output::Unchanged) };
         refuse_unowned(project_of(Some(&volume.labels)), &doing)?;
+        self.remove_this_volume(name, doing).await
+    }
+
+    async fn remove_this_volume(&self, name: &str, doing: String) -> Result<Output, EngineError> {
         let removed =
             found(self.client.remove_volume(name, None::<RemoveVolumeOptions>).await).map_err(fail(doing))?;
         Ok(if removed.is_some() { Output::None } else { Output::Unchanged })
+    }
+
+    async fn volume(&self, name: &str, doing: &str) -> Result<Option<Volume>, EngineError> {
+        found(self.client.inspect_volume(name).await).map_err(fail(doing))
+    }
+
+    /// Removes what carries the mark. The question and the removal are about one id, where the engine gives ids: a name
+    /// may be somebody else's a moment later.
+    async fn unmake(&self, thing: Thing, name: &str, mark: &Mark) -> Result<Output, EngineError> {
+        let doing = format!("remove {} `{name}`", thing.as_str());
+        let made = |labels| mark_of(labels) == Some(mark.0.as_str());
+        match thing {
+            Thing::Container => match self.container(name).await? {
+                Some(container) if made(labels_of(&container)) => {
+                    self.discard_this(&container, name, doing).await
+                }
+                _ => Ok(Output::Unchanged),
+            },
+            Thing::Network => match self.network(name).await? {
+                Some(network) if made(network.labels.as_ref()) => {
+                    self.remove_this_network(&network, name, doing).await
+                }
+                _ => Ok(Output::Unchanged),
+            },
+            Thing::Volume => match self.volume(name, &doing).await? {
+                Some(volume) if made(Some(&volume.labels)) => self.remove_this_volume(name, doing).await,
+                _ => Ok(Output::Unchanged),
+            },
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the engine's errors mean to us: one place that reads status codes and io kinds.
 
-use std::{error::Error as _, io};
+use std::io;
 
 use bollard::errors::Error;
 
@@ -57,12 +57,5 @@ fn trouble(error: &Error) -> Trouble {
 
 /// The io error that an error of the HTTP client stands on.
 fn io_beneath(error: &Error) -> Option<&io::Error> {
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        if let Some(io) = error.downcast_ref() {
-            return Some(io);
-        }
-        cause = error.source();
-    }
-    None
+    diag::chain(error).find_map(|error| error.downcast_ref())
 }

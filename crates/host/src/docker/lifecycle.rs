@@ -93,10 +93,21 @@ impl Docker {
 
     pub(super) async fn remove(&self, name: &str) -> Result<Output, EngineError> {
         let doing = format!("remove container `{name}`");
-        let Some(container) = self.owned_container(name, &doing).await? else { return Ok(Output::Unchanged) };
-        let id = container.id.unwrap_or_else(|| name.to_owned());
+        match self.owned_container(name, &doing).await? {
+            Some(container) => self.remove_this(&container, name, doing).await,
+            None => Ok(Output::Unchanged),
+        }
+    }
+
+    pub(super) async fn remove_this(
+        &self,
+        container: &ContainerInspectResponse,
+        name: &str,
+        doing: String,
+    ) -> Result<Output, EngineError> {
+        let id = container.id.as_deref().unwrap_or(name);
         let options = RemoveContainerOptionsBuilder::default().force(true).v(false).build();
-        match self.client.remove_container(&id, Some(options)).await {
+        match self.client.remove_container(id, Some(options)).await {
             Ok(()) => Ok(Output::None),
             Err(error) if status(&error) == Some(404) => Ok(Output::Unchanged),
             // Somebody else's removal is under way: the name is free only when that is done.
@@ -110,8 +121,17 @@ impl Docker {
     pub(super) async fn discard(&self, name: &str) -> Result<Output, EngineError> {
         let doing = format!("remove container `{name}`");
         let Some(container) = self.owned_container(name, &doing).await? else { return Ok(Output::Unchanged) };
-        let volumes = anonymous(&container.mounts.unwrap_or_default());
-        let removed = self.remove(name).await?;
+        self.discard_this(&container, name, doing).await
+    }
+
+    pub(super) async fn discard_this(
+        &self,
+        container: &ContainerInspectResponse,
+        name: &str,
+        doing: String,
+    ) -> Result<Output, EngineError> {
+        let volumes = anonymous(container.mounts.as_deref().unwrap_or_default());
+        let removed = self.remove_this(container, name, doing).await?;
         for volume in volumes {
             let doing = format!("remove volume `{}` of container `{name}`", volume.name);
             match self.client.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await {

@@ -1,8 +1,9 @@
 //! Whose a container, network or volume is: the label that decides what may be touched.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use bollard::models::ContainerInspectResponse;
+use plan::Mark;
 
 use super::{
     Docker,
@@ -24,6 +25,23 @@ pub(super) fn project_of(labels: Option<&HashMap<String, String>>) -> &str {
 /// The labels of an inspected container.
 pub(super) fn labels_of(container: &ContainerInspectResponse) -> Option<&HashMap<String, String>> {
     container.config.as_ref()?.labels.as_ref()
+}
+
+/// The mark that labels carry.
+pub(super) fn mark_of(labels: Option<&HashMap<String, String>>) -> Option<&str> {
+    labels.and_then(|labels| labels.get(Mark::LABEL)).map(String::as_str)
+}
+
+/// The mark that a plan gave.
+pub(super) fn mark_in(labels: &BTreeMap<String, String>) -> Option<&str> {
+    labels.get(Mark::LABEL).map(String::as_str)
+}
+
+/// What bears the name is not what this plan made.
+pub(super) fn made_by_somebody_else(doing: impl Into<String>) -> EngineError {
+    EngineError::new(Trouble::Conflict, doing)
+        .because("one of that name is there, and was made by somebody else since this was planned")
+        .hint("the same verb typed again plans with it")
 }
 
 /// Refuses to touch what belongs to no stack.

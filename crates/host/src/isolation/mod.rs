@@ -97,7 +97,10 @@ impl IsolationSeen {
         let (service, port) = (&self.service, self.port);
         let breaches = self.breaches();
         if breaches.is_empty() {
-            return format!("{service}:{port} from {from}: no connection in {}s, no name", WITHIN.as_secs());
+            return format!(
+                "{service}:{port} from {from}: no connection in {}, no name",
+                diag::duration(WITHIN)
+            );
         }
         let words = breaches.iter().map(|breach| match breach {
             Breach::Connects { target } => format!("{target} accepts connections"),

@@ -60,13 +60,8 @@ async fn send(
 }
 
 fn broke(err: &hyper::Error) -> Miss {
-    let mut source = std::error::Error::source(err);
-    while let Some(cause) = source {
-        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        if let Some(words) = kind.and_then(connection_words) {
-            return Miss::seen(words);
-        }
-        source = cause.source();
+    if let Some(words) = connection_words(err) {
+        return Miss::seen(words);
     }
     if err.is_incomplete_message() {
         return Miss::seen("connection closed without an answer");
@@ -144,7 +139,7 @@ async fn encrypted(stream: Box<dyn Stream>, authority: &str) -> Result<impl Stre
     let name = ServerName::try_from(host).or_else(|_| ServerName::try_from("localhost"));
     let name = name.map_err(|err| Miss::useless(format!("no TLS: {err}")))?;
     tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|err| {
-        Miss::seen(match connection_words(err.kind()) {
+        Miss::seen(match connection_words(&err) {
             Some(words) => words.to_owned(),
             None => format!("no TLS: {}", excerpt(&err.to_string())),
         })

@@ -78,8 +78,8 @@ pub async fn ask(engine: &dyn Engine, subject: &Subject<'_>, probe: &Probe) -> R
     let port = probe.port.or(subject.port);
     let words = in_words(subject, probe, port);
     let answer = tokio::time::timeout(probe.timeout, answer(engine, subject, probe, port)).await;
-    let answer =
-        answer.unwrap_or_else(|_| Err(Miss::seen(format!("timed out after {}", span(probe.timeout)))));
+    let answer = answer
+        .unwrap_or_else(|_| Err(Miss::seen(format!("timed out after {}", diag::duration(probe.timeout)))));
     match answer {
         Ok(saw) => Ok(ProbeSeen { probe: words, saw }),
         Err(Miss { saw, retry }) => Err(ProbeError { probe: words, saw, retry }),
@@ -199,30 +199,24 @@ async fn log_line(engine: &dyn Engine, subject: &Subject<'_>, contains: &str) ->
 
 /// What the engine said, as what a probe saw. A refused connection is a refused connection, however it was found out.
 fn engine_said(err: &EngineError) -> Miss {
-    let mut chain = vec![err.to_string()];
-    let mut next: Option<&(dyn std::error::Error + 'static)> =
-        err.source.as_ref().map(|source| &**source as &(dyn std::error::Error + 'static));
-    while let Some(cause) = next {
-        let kind = cause.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
-        if let Some(words) = kind.and_then(connection_words) {
-            return Miss::seen(words);
-        }
-        chain.push(cause.to_string());
-        next = cause.source();
+    if let Some(words) = connection_words(err) {
+        return Miss::seen(words);
     }
     let retry = !matches!(err.trouble, Trouble::Absent | Trouble::Denied | Trouble::Unsupported);
-    Miss { saw: excerpt(&chain.join(": ")), retry }
+    Miss { saw: excerpt(&diag::causes(err).join(": ")), retry }
 }
 
-fn connection_words(kind: std::io::ErrorKind) -> Option<&'static str> {
-    use std::io::ErrorKind;
-    match kind {
+/// What became of a connection, where that is what an error stands on.
+fn connection_words(error: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    use std::io::{Error, ErrorKind};
+    let kinds = diag::chain(error).filter_map(|error| error.downcast_ref::<Error>().map(Error::kind));
+    kinds.into_iter().find_map(|kind| match kind {
         ErrorKind::ConnectionRefused => Some("connection refused"),
         ErrorKind::ConnectionReset => Some("connection reset"),
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => Some("unreachable"),
         ErrorKind::TimedOut => Some("connection timed out"),
         _ => None,
-    }
+    })
 }
 
 /// At most [`EXCERPT_CHARS`] characters, on one line, nothing a terminal would act on.
@@ -239,13 +233,4 @@ fn excerpt(text: &str) -> String {
         }
     }
     line
-}
-
-/// A duration as a person reads it: `5s`, `0.3s`.
-fn span(duration: Duration) -> String {
-    if duration.subsec_millis() == 0 {
-        format!("{}s", duration.as_secs())
-    } else {
-        format!("{:.1}s", duration.as_secs_f64())
-    }
 }

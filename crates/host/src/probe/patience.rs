@@ -6,7 +6,7 @@ use plan::{Phase, ProbeSeen};
 use stack::Probe;
 use tokio::time::Instant;
 
-use super::{ProbeError, Subject, ask, excerpt, span};
+use super::{ProbeError, Subject, ask, excerpt};
 use crate::{Engine, EngineError, LogRequest, Scope};
 
 /// Pause after the first failed attempt; it doubles up to [`LONGEST_PAUSE`], so that a quick start is seen quickly
@@ -38,7 +38,7 @@ pub struct NotReady {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
     /// Time ran out.
-    #[error("did not become ready in {}", span(*.within))]
+    #[error("did not become ready in {}", diag::duration(*.within))]
     Deadline {
         /// How long was waited.
         within: Duration,
@@ -168,8 +168,8 @@ where
     };
     if probes.is_empty() {
         return judge_phase(phase)
-            .map(|saw| vec![ProbeSeen { probe: state.clone(), saw: saw.to_owned() }])
-            .map_err(|saw| Missed::Probe(ProbeError { probe: state, saw: saw.to_owned(), retry: true }));
+            .map(|saw| vec![ProbeSeen { probe: state.clone(), saw }])
+            .map_err(|saw| Missed::Probe(ProbeError { probe: state, saw, retry: true }));
     }
     let mut seen = Vec::new();
     for probe in probes {
@@ -179,21 +179,14 @@ where
     }
     // A watch that follows looks at the engine's own health check as well: it must not find it still starting.
     if let (Phase::Running { healthy: Some(false) }, Err(saw)) = (phase, judge_phase(phase)) {
-        return Err(Missed::Probe(ProbeError { probe: state, saw: saw.to_owned(), retry: true }));
+        return Err(Missed::Probe(ProbeError { probe: state, saw, retry: true }));
     }
     Ok(seen)
 }
 
-fn judge_phase(phase: Phase) -> Result<&'static str, &'static str> {
-    match phase {
-        Phase::Running { healthy: Some(true) } => Ok("running and healthy"),
-        Phase::Running { healthy: None } => Ok("running"),
-        Phase::Running { healthy: Some(false) } => Err("running, and its health check has not passed"),
-        Phase::Created => Err("made, not started"),
-        Phase::Restarting => Err("restarting"),
-        Phase::Paused => Err("paused"),
-        Phase::Exited { .. } | Phase::Dead => Err("ended"),
-    }
+/// What is seen of a container that nothing else is asked of; the error is what to go on waiting for.
+fn judge_phase(phase: Phase) -> Result<String, String> {
+    if phase.is_well() { Ok(phase.in_words()) } else { Err(phase.in_words()) }
 }
 
 /// Whatever can be had of its log in a moment: an error is told without it rather than late.

@@ -349,8 +349,8 @@ async fn without_probes_the_engines_health_check_decides_or_that_it_runs() {
     let engine = Loopback::default();
     let cases = [
         (Phase::Running { healthy: None }, Ok("running")),
-        (Phase::Running { healthy: Some(true) }, Ok("running and healthy")),
-        (Phase::Running { healthy: Some(false) }, Err("running, and its health check has not passed")),
+        (Phase::Running { healthy: Some(true) }, Ok("running, healthy")),
+        (Phase::Running { healthy: Some(false) }, Err("running, not healthy")),
         (Phase::Restarting, Err("restarting")),
     ];
     for (phase, expected) in cases {

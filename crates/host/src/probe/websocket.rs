@@ -75,7 +75,7 @@ fn not_opened(err: &tungstenite::Error) -> Miss {
 fn broke(err: &tungstenite::Error) -> Miss {
     match err {
         tungstenite::Error::Io(io) => {
-            Miss::seen(connection_words(io.kind()).map_or_else(|| io.to_string(), str::to_owned))
+            Miss::seen(connection_words(io).map_or_else(|| io.to_string(), str::to_owned))
         }
         other => Miss::seen(excerpt(&other.to_string())),
     }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use data_encoding::HEXLOWER;
-use plan::{Container, Delivered, Output, ResolvedMount};
+use plan::{Container, Delivered, Mark, Output, ResolvedMount};
 use rand::RngCore;
 use rustix::process::Signal;
 use stack::{FileSource, MountSource, ProcessSpec};
@@ -46,6 +46,7 @@ impl Process {
             let made_from = there.spec()?;
             let same = made_from.identity == container.identity
                 && made_from.release == container.release
+                && made_from.labels.get(Mark::LABEL) == container.labels.get(Mark::LABEL)
                 && there.project.name == container.stack.as_str();
             return if same {
                 Ok(Output::Unchanged)

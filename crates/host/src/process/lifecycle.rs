@@ -1,6 +1,7 @@
 //! Starts, stops, renames and removes containers.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io,
     os::unix::fs::OpenOptionsExt,
@@ -8,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use plan::{Output, Phase};
+use plan::{Mark, Output, Phase, Thing};
 use rustix::{
     fs::{CWD, RenameFlags, renameat_with},
     process::Signal,
@@ -86,13 +87,29 @@ impl Process {
 
     pub(super) async fn remove(&self, name: &str) -> Result<Output, EngineError> {
         let doing = format!("remove container `{name}`");
-        let Some(instance) = self.places.container(name)? else { return Ok(Output::Unchanged) };
-        halt(&instance, Some(Duration::ZERO)).await.map_err(fail(doing.as_str()))?;
-        let link = instance.project.link(name);
-        let removed = fs::remove_file(&link).and_then(|()| sync_parent(&link));
-        // The link was what made it a container. The rest goes with it, now or at the next chance.
-        removed.and_then(|()| instance.project.tidy()).map_err(fail(doing))?;
-        Ok(Output::None)
+        match self.places.container(name)? {
+            Some(instance) => remove_this(&instance, &doing).await,
+            None => Ok(Output::Unchanged),
+        }
+    }
+
+    /// Removes what carries the mark.
+    pub(super) async fn unmake(&self, thing: Thing, name: &str, mark: &Mark) -> Result<Output, EngineError> {
+        let made = |labels: &BTreeMap<String, String>| labels.get(Mark::LABEL) == Some(&mark.0);
+        let doing = format!("remove container `{name}`");
+        match thing {
+            Thing::Container => match self.places.container(name)? {
+                Some(instance) if made(&instance.spec()?.labels) => remove_this(&instance, &doing).await,
+                _ => Ok(Output::Unchanged),
+            },
+            Thing::Network if self.network_labels(name)?.is_some_and(|labels| made(&labels)) => {
+                self.remove_network(name)
+            }
+            Thing::Volume if self.volume_labels(name)?.is_some_and(|labels| made(&labels)) => {
+                self.remove_volume(name).await
+            }
+            Thing::Network | Thing::Volume => Ok(Output::Unchanged),
+        }
     }
 
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<Output, EngineError> {
@@ -128,6 +145,15 @@ impl Process {
             .stderr(said)
             .spawn()
     }
+}
+
+async fn remove_this(instance: &Instance, doing: &str) -> Result<Output, EngineError> {
+    halt(instance, Some(Duration::ZERO)).await.map_err(fail(doing))?;
+    let link = instance.project.link(&instance.name);
+    let removed = fs::remove_file(&link).and_then(|()| sync_parent(&link));
+    // The link was what made it a container. The rest goes with it, now or at the next chance.
+    removed.and_then(|()| instance.project.tidy()).map_err(fail(doing))?;
+    Ok(Output::None)
 }
 
 /// The instance once it is clear what follows: its supervisor may be about to write that the service has ended.

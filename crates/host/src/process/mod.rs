@@ -116,6 +116,7 @@ impl Engine for Process {
             Effect::EnsureImage { .. } | Effect::BuildImage { .. } => Ok(Output::Unchanged),
             Effect::EnsureNetwork { network } => self.ensure_network(network),
             Effect::EnsureVolume { volume } => self.ensure_volume(volume),
+            Effect::MakeVolume { volume } => self.make_volume(volume),
             Effect::Create { container } => self.create(container, contents),
             Effect::Start { container } => self.start(container).await,
             Effect::Stop { container, grace } => self.stop(container, *grace).await,
@@ -125,6 +126,7 @@ impl Engine for Process {
             Effect::Remove { container } | Effect::Discard { container } => self.remove(container).await,
             Effect::RemoveNetwork { name } => self.remove_network(name),
             Effect::RemoveVolume { name } => self.remove_volume(name).await,
+            Effect::Unmake { thing, name, mark } => self.unmake(*thing, name, mark).await,
         }
     }
 

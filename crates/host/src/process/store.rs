@@ -1,12 +1,12 @@
 //! Networks and volumes. A network is a record: processes share the host's. A volume is a directory.
 
-use std::{fs, io};
+use std::{collections::BTreeMap, fs, io};
 
-use plan::{NetworkSpec, Output, VolumeSpec};
+use plan::{Mark, NetworkSpec, Output, VolumeSpec};
 
 use super::{
     Process,
-    places::{PROJECT, Project, checked, fail, write},
+    places::{PROJECT, Project, checked, fail, read, write},
 };
 use crate::{
     EngineError, Trouble,
@@ -39,8 +39,20 @@ impl Process {
         if let Some(holder) = self.places.volume(&spec.name)? {
             return same_owner(&holder, &project, &doing);
         }
-        make_volume(&project, spec).map_err(fail(doing))?;
+        make_volume_in(&project, spec).map_err(fail(doing))?;
         Ok(Output::None)
+    }
+
+    pub(super) fn make_volume(&self, spec: &VolumeSpec) -> Result<Output, EngineError> {
+        match self.volume_labels(&spec.name)? {
+            Some(labels) if labels.get(Mark::LABEL) != spec.labels.get(Mark::LABEL) => {
+                let doing = format!("make volume `{}`", spec.name);
+                Err(EngineError::new(Trouble::Conflict, doing).because(
+                    "one of that name is there, and was made by somebody else since this was planned",
+                ))
+            }
+            _ => self.ensure_volume(spec),
+        }
     }
 
     pub(super) async fn remove_volume(&self, name: &str) -> Result<Output, EngineError> {
@@ -66,6 +78,22 @@ impl Process {
         Ok(Output::None)
     }
 
+    /// The labels of the network of this name, where there is one.
+    pub(super) fn network_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, EngineError> {
+        let Some(project) = self.places.network(name)? else { return Ok(None) };
+        let spec: Option<NetworkSpec> =
+            read(&project.network(name)).map_err(fail(format!("read network `{name}`")))?;
+        Ok(spec.map(|spec| spec.labels))
+    }
+
+    /// The labels of the volume of this name, where there is one.
+    pub(super) fn volume_labels(&self, name: &str) -> Result<Option<BTreeMap<String, String>>, EngineError> {
+        let Some(project) = self.places.volume(name)? else { return Ok(None) };
+        let spec: Option<VolumeSpec> =
+            read(&project.volume(name).join("spec.json")).map_err(fail(format!("read volume `{name}`")))?;
+        Ok(spec.map(|spec| spec.labels))
+    }
+
     fn owner(&self, project: Option<&String>, doing: &str) -> Result<Project, EngineError> {
         let unlabelled = || {
             EngineError::new(Trouble::Unsupported, doing).because(format!("it carries no `{PROJECT}` label"))
@@ -88,7 +116,7 @@ fn volume_user(project: &Project, name: &str) -> Result<Option<String>, EngineEr
     Ok(None)
 }
 
-fn make_volume(project: &Project, spec: &VolumeSpec) -> io::Result<()> {
+fn make_volume_in(project: &Project, spec: &VolumeSpec) -> io::Result<()> {
     checked(&spec.name, "volume").map_err(|error| io::Error::other(error.to_string()))?;
     let making = project.volumes().join(format!(".making-{}", spec.name));
     if making.exists() {

@@ -109,13 +109,13 @@ async fn what_was_made_and_not_filled_before_a_crash_is_completed() {
 }
 
 #[tokio::test]
-async fn a_leftover_of_another_identity_that_never_ran_is_replaced() {
+async fn what_never_ran_and_was_made_from_something_else_is_left_alone() {
     let Some(stack) = Stack::new("leftover").await else { return };
     let mut app = stack.container("app", "sleep 60");
     stack.apply(&create(&app)).await.unwrap();
     app.identity = "second".into();
-    stack.apply_twice(&create(&app)).await;
-    assert_eq!(stack.seen(&app.name).await.unwrap().identity, "second");
+    assert_eq!(stack.apply(&create(&app)).await.unwrap_err().trouble, host::Trouble::Conflict);
+    assert_eq!(stack.seen(&app.name).await.unwrap().identity, "first");
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use host::{Docker, Engine, EngineError, Trouble};
-use plan::{Effect, Output};
+use plan::{Effect, Mark, Output, Thing};
 use stack::Port;
 
 use crate::support::{Stack, create};
@@ -58,6 +58,40 @@ async fn what_no_stack_made_is_never_touched() {
     let error = stack.apply(&Effect::RemoveNetwork { name: "bridge".into() }).await.unwrap_err();
     assert_eq!(error.trouble, Trouble::Conflict);
     client.remove_volume(&name, None::<bollard::query_parameters::RemoveVolumeOptions>).await.unwrap();
+}
+
+#[tokio::test]
+async fn what_another_plan_made_is_neither_taken_for_ours_nor_removed_with_it() {
+    let Some(stack) = Stack::new("marks").await else { return };
+    let (ours, theirs) = (Mark("ours".into()), Mark("theirs".into()));
+    let (mut network, mut volume) = (stack.network("n", false), stack.volume("v"));
+    let mut app = stack.container("app", "sleep 60");
+    for labels in [&mut network.labels, &mut volume.labels, &mut app.labels] {
+        theirs.put_on(labels);
+    }
+    stack.apply_twice(&Effect::EnsureNetwork { network: network.clone() }).await;
+    stack.apply_twice(&Effect::MakeVolume { volume: volume.clone() }).await;
+    stack.apply_twice(&create(&app)).await;
+
+    let things = [
+        (Thing::Container, app.name.clone()),
+        (Thing::Network, network.name.clone()),
+        (Thing::Volume, volume.name.clone()),
+    ];
+    ours.put_on(&mut app.labels);
+    ours.put_on(&mut volume.labels);
+    for making in [create(&app), Effect::MakeVolume { volume: volume.clone() }] {
+        let error = stack.apply(&making).await.unwrap_err();
+        assert_eq!(error.trouble, Trouble::Conflict);
+        assert!(told(&error).contains("made by somebody else"), "{}", told(&error));
+    }
+    for (thing, name) in &things {
+        let unmake = Effect::Unmake { thing: *thing, name: name.clone(), mark: ours.clone() };
+        assert_eq!(stack.apply(&unmake).await.unwrap(), Output::Unchanged, "{name}");
+    }
+    for (thing, name) in things {
+        stack.apply_twice(&Effect::Unmake { thing, name, mark: theirs.clone() }).await;
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use host::{Engine, LogRequest, Scope, Trouble};
-use plan::{Effect, Output, Phase};
+use plan::{Effect, Mark, Output, Phase, Thing};
 use stack::{EngineKind, Restart};
 
 use crate::stack_in_a_directory::{Stack, dies, finish, is_alive, kill, network, shell, volume};
@@ -86,6 +86,42 @@ async fn networks_and_volumes_come_and_go_and_a_mounted_volume_stays() {
     let remove = Effect::RemoveNetwork { name: "blog_net".to_owned() };
     assert_eq!(stack.apply(remove.clone()).await, Output::None);
     assert_eq!(stack.apply(remove).await, Output::Unchanged);
+}
+
+#[tokio::test]
+async fn what_another_plan_made_is_neither_taken_for_ours_nor_removed_with_it() {
+    let stack = Stack::new();
+    let (ours, theirs) = (Mark("ours".to_owned()), Mark("theirs".to_owned()));
+    let (mut data, mut net, mut web) =
+        (volume("blog_data"), network("blog_net"), shell("web", "exec sleep 600"));
+    for labels in [&mut data.labels, &mut net.labels, &mut web.labels] {
+        theirs.put_on(labels);
+    }
+    stack.apply(Effect::MakeVolume { volume: data.clone() }).await;
+    stack.apply(Effect::EnsureNetwork { network: net }).await;
+    stack.create(&web).await;
+    assert_eq!(stack.apply(Effect::MakeVolume { volume: data.clone() }).await, Output::Unchanged);
+    assert_eq!(stack.create(&web).await, Output::Unchanged);
+
+    ours.put_on(&mut data.labels);
+    ours.put_on(&mut web.labels);
+    let making = [Effect::MakeVolume { volume: data }, Effect::Create { container: Box::new(web.clone()) }];
+    for making in making {
+        assert_eq!(stack.try_apply(making).await.unwrap_err().trouble, Trouble::Conflict);
+    }
+    let things = [(Thing::Container, &*web.name), (Thing::Network, "blog_net"), (Thing::Volume, "blog_data")];
+    let unmake = |(thing, name): (Thing, &str), mark: &Mark| Effect::Unmake {
+        thing,
+        name: name.to_owned(),
+        mark: mark.clone(),
+    };
+    for thing in things {
+        assert_eq!(stack.apply(unmake(thing, &ours)).await, Output::Unchanged, "{}", thing.1);
+    }
+    for thing in things {
+        assert_eq!(stack.apply(unmake(thing, &theirs)).await, Output::None, "{}", thing.1);
+        assert_eq!(stack.apply(unmake(thing, &theirs)).await, Output::Unchanged, "{}", thing.1);
+    }
 }
 
 #[tokio::test]

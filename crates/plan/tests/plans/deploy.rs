@@ -18,7 +18,7 @@ fn a_first_deploy_makes_everything_and_asks_each_service_before_the_next() {
          create web
          start web
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -46,7 +46,7 @@ fn a_service_whose_image_changed_is_replaced_and_no_other() {
          name web
          start web
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good
@@ -67,7 +67,7 @@ fn an_image_that_is_on_the_host_is_not_pulled() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good",
@@ -88,7 +88,7 @@ fn an_image_is_always_pulled_where_the_file_says_so() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good",
@@ -107,7 +107,7 @@ fn a_tag_that_names_another_image_now_is_deployed() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good",
@@ -126,7 +126,7 @@ fn the_content_of_a_mounted_file_is_part_of_the_service() {
          name proxy
          start proxy
          probe proxy
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove proxy — its replacement is good
@@ -147,7 +147,7 @@ fn a_newer_secret_version_replaces_whoever_is_given_it() {
          name web
          start web
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good
@@ -167,7 +167,7 @@ fn a_changed_variable_is_named_and_its_value_is_not() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good",
@@ -187,7 +187,7 @@ fn a_service_that_left_or_joined_a_network_is_replaced() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good",
@@ -200,7 +200,7 @@ fn a_container_that_was_stopped_by_hand_is_started_and_not_replaced() {
         "running: db=pg:1(volume) web=app:7(after db ready, stopped)",
         "         start web — it is stopped (exit 0)
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1
          - db is as it should be",
@@ -213,7 +213,7 @@ fn a_container_that_crashed_says_with_which_status() {
         "running: web=app:7(crashed)",
         "         start web — it is stopped (exit 137)
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -225,7 +225,7 @@ fn a_paused_container_is_started() {
         "running: web=app:7(paused)",
         "         start web — it is paused
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -250,7 +250,7 @@ fn a_container_that_somebody_else_made_is_replaced_by_ours() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good",
@@ -268,7 +268,7 @@ fn a_dead_container_is_replaced() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good",
@@ -281,7 +281,7 @@ fn an_orphan_is_told_and_never_removed() {
         "running: web=app:7 old=old:1
          shape: web=app:7",
         "write release 2 — every deploy is kept whole, so that it can come back whole
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          - web is as it should be
@@ -308,7 +308,7 @@ fn a_job_runs_to_its_end_before_whoever_waits_for_it() {
          create web
          start web
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -337,7 +337,7 @@ fn a_job_of_another_version_is_run_again() {
          name migrate
          start migrate
          wait migrate
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove migrate — its replacement is good
@@ -369,7 +369,7 @@ fn a_key_store_is_unsealed_between_the_datastores_and_the_services() {
          create web
          start web
          probe web
-         watch 3 services — a release is good once it was healthy for 10 s
+         watch 3 services — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -383,7 +383,7 @@ fn a_key_store_that_is_sealed_is_unsealed_and_nothing_else_is_touched() {
         "         api bao — a key store starts sealed
          unseal bao
          probe bao — it is sealed, or has not said that it is open
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1
          - web is as it should be",
@@ -398,7 +398,7 @@ fn a_key_store_that_does_not_answer_yet_is_waited_for_and_unsealed() {
         "         api bao — a key store starts sealed
          unseal bao
          probe bao — it is sealed, or has not said that it is open
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1
          - web is as it should be",
@@ -420,7 +420,7 @@ fn what_a_stuck_run_set_aside_is_taken_back_first() {
          name web
          start web
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good
@@ -449,7 +449,7 @@ fn what_an_earlier_run_left_under_a_name_that_is_needed_is_removed_first_and_the
          name web
          start web
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good
@@ -482,7 +482,7 @@ fn a_service_may_bear_a_name_that_looks_like_a_leftover() {
          name web
          start web
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good
@@ -500,7 +500,7 @@ fn a_network_or_volume_of_others_is_used_and_not_made() {
          create web — it does not exist yet
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -512,7 +512,7 @@ fn a_release_is_written_for_a_change_that_touches_no_container() {
         "running: web=app:7
          shape: web=app:7(probe)",
         "write release 2 — every deploy is kept whole, so that it can come back whole
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          - web is as it should be",

@@ -1,16 +1,19 @@
 //! The state machine of a run, as a table: every kind of entry in every state, taken or refused.
 
-use plan::{Entry, JournalError, Next, Outcome, Output, Plan, Progress, StepId};
+use plan::{Entry, JournalError, Next, Outcome, Output, Plan, Progress, Revival, StepId};
 
 use crate::world::World;
 
-/// A plan of at least three steps.
+/// A plan of at least three steps, whose second one stopped `web`.
 fn plan() -> Plan {
-    World::read("running: nothing\nshape: web=app:7").plan().expect("it can be planned")
+    let mut plan = World::read("running: nothing\nshape: web=app:7").plan().expect("it can be planned");
+    let (after_any, actions) = (vec![plan.steps[1].id.clone()], vec![plan.steps[1].action.clone()]);
+    plan.revivals = vec![Revival { service: "web".into(), after_any, actions }];
+    plan
 }
 
 /// Every state a run can be in, with the entries that lead there. `a` is its first step, `b` its second.
-const STATES: [(&str, &str); 12] = [
+const STATES: [(&str, &str); 17] = [
     ("new", ""),
     ("begun", "began"),
     ("running a", "began, start a"),
@@ -22,10 +25,24 @@ const STATES: [(&str, &str); 12] = [
     ("b undone", "began, start a, done a, start b, fail b, undo b, undone b"),
     ("undo of b failed", "began, start a, done a, start b, fail b, undo b, undofail b"),
     ("all undone", "began, start a, fail a, undo a, undone a"),
+    ("both undone", "began, start a, done a, start b, fail b, undo b, undone b, undo a, undone a"),
+    (
+        "reviving web",
+        "began, start a, done a, start b, fail b, undo b, undone b, undo a, undone a, revive web",
+    ),
+    (
+        "web revived",
+        "began, start a, done a, start b, fail b, undo b, undone b, undo a, undone a, revive web, revived web",
+    ),
+    (
+        "web silent",
+        "began, start a, done a, start b, fail b, undo b, undone b, undo a, undone a, revive web, silent web",
+    ),
+    ("undo of a failed", "began, start a, done a, start b, fail b, undo b, undone b, undo a, undofail a"),
     ("over", "began, start a, fail a, undo a, undone a, end undone"),
 ];
 
-const ENTRIES: [&str; 21] = [
+const ENTRIES: [&str; 25] = [
     "began",
     "start a",
     "start b",
@@ -44,8 +61,12 @@ const ENTRIES: [&str; 21] = [
     "undone b",
     "undofail a",
     "undofail b",
+    "revive web",
+    "revived web",
+    "silent web",
     "end applied",
     "end undone",
+    "end undone-b",
     "end stuck",
 ];
 
@@ -75,6 +96,11 @@ undoing b: began, wait b, undo b, undone b, undofail b
 b undone: began, wait a, undo a, undone a, undofail a
 undo of b failed: began, wait b, undo b, undone b, undofail b, end stuck
 all undone: began, end undone
+both undone: began, revive web
+reviving web: began, wait b, revive web, revived web, silent web
+web revived: began, end undone-b
+web silent: began, end stuck
+undo of a failed: began, wait a, undo a, undone a, undofail a, revive web
 over:
 ";
     assert!(table == expected, "{table}\nand not\n{expected}");
@@ -137,6 +163,7 @@ fn a_run_goes_forward_in_order_and_back_beginning_with_the_step_that_failed() {
     let next = |entries: &str| match fold(&plan, entries).expect("possible").next(&plan) {
         Next::Do(step) => format!("do {}", letter(&plan, &step.id)),
         Next::TakeBack(step) => format!("take back {}", letter(&plan, &step.id)),
+        Next::Revive(revival) => format!("revive {}", revival.service),
         Next::End(outcome) => format!("end {outcome:?}"),
         Next::Over => "over".to_owned(),
     };
@@ -149,6 +176,26 @@ fn a_run_goes_forward_in_order_and_back_beginning_with_the_step_that_failed() {
         ("began, start a, done a, start b, fail b", "take back b".to_owned()),
         ("began, start a, done a, start b, abandon", "take back b".to_owned()),
         ("began, start a, done a, start b, fail b, undo b, undone b", "take back a".to_owned()),
+        (
+            "began, start a, done a, start b, fail b, undo b, undone b, undo a, undone a",
+            "revive web".to_owned(),
+        ),
+        (
+            "began, start a, done a, start b, fail b, undo b, undone b, undo a, undone a, revive web",
+            "revive web".to_owned(),
+        ),
+        (
+            "began, start a, done a, start b, fail b, undo b, undone b, undo a, undone a, revive web, silent web",
+            format!("end Stuck {{ step: {:?}, {because}, undo_error: [\"it broke\"] }}", plan.steps[1].id),
+        ),
+        (
+            "began, start a, done a, start b, fail b, undo b, undone b, undo a, undofail a",
+            "revive web".to_owned(),
+        ),
+        (
+            "began, start a, done a, start b, fail b, undo b, undone b, undo a, undofail a, revive web, revived web",
+            format!("end Stuck {{ step: {:?}, {because}, undo_error: [\"it broke\"] }}", plan.steps[0].id),
+        ),
         ("began, abandon", "end Undone { step: None, because: [\"somebody asked\"] }".to_owned()),
         (
             "began, start a, fail a, undo a, undone a",
@@ -194,6 +241,35 @@ fn a_failure_is_read_with_and_without_what_to_do_about_it() {
     assert_eq!(progress.hints[&step], "make room");
 }
 
+#[test]
+fn a_commit_that_was_begun_is_done_again_and_not_taken_back() {
+    let words = "running: db=pg:1(postgres) web=app:7\nstack: keep 1, 2 sets kept\nverb: backup";
+    let plan = crate::world::World::read(words).plan().expect("it can be planned");
+    let at = plan.made_at;
+    let mut progress = Progress::default();
+    for step in &plan.steps {
+        let step_id = step.id.clone();
+        let proven = |progress: &Progress| progress.is_proven(&plan);
+        let commits = matches!(step.action, plan::Action::CommitSet { .. });
+        assert_eq!(proven(&progress), step.forgiving, "before {step_id}");
+        progress.take(&plan, &Entry::Started { step: step_id.clone(), at }).expect("possible");
+        assert_eq!(proven(&progress), step.forgiving || commits, "while {step_id}");
+        if commits {
+            assert!(matches!(progress.next(&plan), Next::Do(next) if next.id == step_id));
+            let mut failed = progress.clone();
+            let because = vec!["it broke".to_owned()];
+            failed
+                .take(&plan, &Entry::Failed { step: step_id.clone(), at, because, hint: None })
+                .expect("possible");
+            assert!(matches!(failed.next(&plan), Next::TakeBack(_)), "one that failed is taken back");
+        }
+        progress
+            .take(&plan, &Entry::Succeeded { step: step_id, at, output: Output::None })
+            .expect("possible");
+    }
+    assert!(plan.steps.iter().any(|step| step.forgiving), "there is something to prune");
+}
+
 fn words(entries: &str) -> impl Iterator<Item = &str> {
     entries.split(", ").filter(|word| !word.is_empty())
 }
@@ -224,6 +300,9 @@ fn entry(plan: &Plan, word: &str) -> Entry {
         "undo" => Entry::Undoing { step, at },
         "undone" => Entry::Undone { step, at },
         "undofail" => Entry::UndoFailed { step, at, because, hint: None },
+        "revive" => Entry::Reviving { service: of.into(), at },
+        "revived" => Entry::Revived { service: of.into(), at, output: Output::None },
+        "silent" => Entry::ReviveFailed { service: of.into(), at, because, hint: None },
         "end" => Entry::Ended { at, outcome: outcome(plan, of, because) },
         other => panic!("`{other}` is no entry"),
     }
@@ -232,6 +311,7 @@ fn entry(plan: &Plan, word: &str) -> Entry {
 fn outcome(plan: &Plan, word: &str, because: Vec<String>) -> Outcome {
     match word {
         "applied" => Outcome::Applied,
+        "undone-b" => Outcome::Undone { step: Some(plan.steps[1].id.clone()), because },
         "undone" => Outcome::Undone { step: Some(plan.steps[0].id.clone()), because },
         _ => Outcome::Stuck { step: plan.steps[1].id.clone(), undo_error: because.clone(), because },
     }

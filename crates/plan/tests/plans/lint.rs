@@ -19,7 +19,20 @@ fn remove_volume() -> Action {
 #[test]
 fn a_sound_plan_and_an_empty_one_pass() {
     check(|_| {}, &[]);
-    check(|plan| plan.steps.clear(), &[]);
+    let empty = |plan: &mut Plan| {
+        plan.steps.clear();
+        plan.revivals.clear();
+    };
+    check(empty, &[]);
+}
+
+#[test]
+fn a_service_that_is_brought_back_after_nothing_or_twice_is_found() {
+    let nowhere = "`web` is brought back after steps that the plan does not have";
+    check(|plan| plan.revivals[0].after_any.clear(), &[nowhere]);
+    check(|plan| plan.revivals[0].after_any = vec![StepId("stop-db".to_owned())], &[nowhere]);
+    let twice = "`web` is brought back twice";
+    check(|plan| plan.revivals.push(plan.revivals[0].clone()), &[twice, twice]);
 }
 
 #[test]

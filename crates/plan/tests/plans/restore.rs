@@ -37,7 +37,7 @@ fn a_set_comes_back_under_its_own_names_where_nothing_is_left() {
          create web
          start web
          probe web
-         watch 3 services — a release is good once it was healthy for 10 s
+         watch 3 services — a release is good once it was healthy for 10s
          current release 1 — the restored stack answers
          good release 1
          ? evidence set-1 — what was proven is kept, signed",
@@ -106,7 +106,7 @@ fn a_file_is_put_back_before_its_program_opens_it() {
          create notes
          start notes
          probe notes
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — the restored stack answers
          good release 1
          ? evidence set-1 — what was proven is kept, signed",
@@ -143,7 +143,7 @@ fn a_live_stack_is_restored_where_its_name_was_typed() {
          start db
          probe db
          restore db
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — the restored stack answers
          good release 1
          ? evidence set-1 — what was proven is kept, signed",
@@ -376,7 +376,7 @@ fn touched(plan: &Plan) -> Vec<String> {
                 let subnets = network.ipam.pools.iter().filter_map(|pool| pool.subnet.clone());
                 [network.name.clone()].into_iter().chain(subnets).collect()
             }
-            Effect::EnsureVolume { volume } => vec![volume.name.clone()],
+            Effect::EnsureVolume { volume } | Effect::MakeVolume { volume } => vec![volume.name.clone()],
             Effect::Create { container } => of_container(container),
             Effect::Start { container }
             | Effect::Stop { container, .. }
@@ -384,7 +384,9 @@ fn touched(plan: &Plan) -> Vec<String> {
             | Effect::Remove { container }
             | Effect::Discard { container } => vec![container.clone()],
             Effect::Rename { from, to } => vec![from.clone(), to.clone()],
-            Effect::RemoveNetwork { name } | Effect::RemoveVolume { name } => vec![name.clone()],
+            Effect::RemoveNetwork { name } | Effect::RemoveVolume { name } | Effect::Unmake { name, .. } => {
+                vec![name.clone()]
+            }
         }
     };
     effects.flat_map(names).collect()

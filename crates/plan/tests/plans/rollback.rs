@@ -16,7 +16,7 @@ fn a_rollback_brings_back_image_content_environment_and_secret_versions_together
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1
          ? remove web — its replacement is good",
@@ -37,7 +37,7 @@ fn a_rollback_goes_to_the_release_that_is_named() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1
          ? remove web — its replacement is good",
@@ -58,7 +58,7 @@ fn a_rollback_passes_over_a_release_that_was_never_good() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1
          ? remove web — its replacement is good",
@@ -114,7 +114,7 @@ fn a_rollback_to_itself_starts_what_stands_still() {
          verb: rollback to 1",
         "start web — it is stopped (exit 0)
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -133,7 +133,7 @@ fn a_rollback_tells_of_a_service_that_the_older_release_did_not_have() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1
          ? remove web — its replacement is good

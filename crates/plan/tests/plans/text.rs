@@ -5,7 +5,7 @@
 use std::fmt::Write;
 
 use diag::Stop;
-use plan::{Action, Effect, Plan, Step};
+use plan::{Action, Effect, KeyStep, Plan, Step};
 
 /// The plan, or why there is none.
 pub(crate) fn of(planned: Result<Plan, Stop>) -> String {
@@ -59,7 +59,12 @@ pub(crate) fn undos(plan: &Plan) -> String {
         let undo: Vec<String> = step.undo.iter().map(action).collect();
         format!("{} {} < {}\n", step.kind, step.subject, undo.join(", "))
     });
-    lines.collect()
+    let revivals = plan.revivals.iter().map(|revival| {
+        let after: Vec<&str> = revival.after_any.iter().map(|step| step.0.as_str()).collect();
+        let actions: Vec<String> = revival.actions.iter().map(action).collect();
+        format!("then {} after {}: {}\n", revival.service, after.join(" or "), actions.join(", "))
+    });
+    lines.chain(revivals).collect()
 }
 
 fn action(action: &Action) -> String {
@@ -71,8 +76,12 @@ fn action(action: &Action) -> String {
             Effect::Remove { container } => format!("remove {container}"),
             Effect::Discard { container } => format!("discard {container}"),
             Effect::RemoveNetwork { name } | Effect::RemoveVolume { name } => format!("remove {name}"),
+            Effect::Unmake { thing, name, .. } => format!("unmake {} {name}", thing.as_str()),
             other => format!("{other:?}"),
         },
+        Action::Probe { container, .. } => format!("probe {container}"),
+        Action::Keys { container, step: KeyStep::AwaitApi { .. }, .. } => format!("api {container}"),
+        Action::Keys { container, step: KeyStep::Unseal, .. } => format!("unseal {container}"),
         Action::PointCurrent { number } => format!("current {number:?}"),
         Action::PointGood { number } => format!("good {number:?}"),
         Action::AbandonSet { .. } => "abandon the set".to_owned(),

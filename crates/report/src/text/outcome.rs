@@ -10,7 +10,7 @@ use super::{
     measure::duration,
     style::Style,
 };
-use crate::{RunOutcome, RunReport, StepState};
+use crate::{RunOutcome, RunReport, StepReport, StepState};
 
 /// The last lines of a verb that acts.
 pub fn outcome(report: &RunReport, style: Style) -> String {
@@ -89,7 +89,11 @@ fn impact(report: &RunReport) -> String {
 
 fn undone(report: &RunReport) -> String {
     let mut text = String::from("undone: ");
-    match report.release.live {
+    // That it serves is said of a release that was asked, and of no other.
+    match report.release.live.filter(|_| matches!(report.verb, "deploy" | "rollback")) {
+        Some(live) if report.asked_again.is_empty() => {
+            let _ = write!(text, "release {live} was left as it was");
+        }
         Some(live) => {
             let _ = write!(text, "release {live} serves");
         }
@@ -110,6 +114,19 @@ fn undone(report: &RunReport) -> String {
 }
 
 fn stuck(report: &RunReport) -> String {
+    let silent: Vec<&str> = report
+        .asked_again
+        .iter()
+        .filter(|asked| !asked.answers)
+        .map(|asked| asked.service.as_str())
+        .collect();
+    let left = |step: &&StepReport| matches!(step.state, StepState::Done | StepState::Unchanged);
+    if !silent.is_empty() && !report.steps.iter().any(|step| left(&step)) {
+        let (who, do_not) = (silent.join("`, `"), if silent.len() == 1 { "does" } else { "do" });
+        return format!(
+            "stuck: everything was taken back, and `{who}` {do_not} not answer: a person is needed.\n"
+        );
+    }
     let undone = report.steps.iter().filter(|step| step.state == StepState::Undone).count();
     let done = report
         .steps

@@ -1,6 +1,7 @@
 //! A run while it runs: a line for each journal entry that has something to say.
 
-use plan::{Action, Entry, Output, Plan, Progress, RestorePart, Step, StepId};
+use plan::{Action, Effect, Entry, Output, Plan, Progress, RestorePart, Step, StepId};
+use stack::ServiceName;
 
 use super::{
     diagnostics::one_line,
@@ -8,13 +9,20 @@ use super::{
     plan::IMPACT,
     style::Style,
 };
-use crate::run::seconds_of;
+use crate::run::{revived_in, seconds_of};
 
 /// The lines of one entry. `progress` has already taken it.
 pub fn progress(plan: &Plan, progress: &Progress, entry: &Entry, style: Style) -> Vec<String> {
     let Some(step) = entry.step().and_then(|id| plan.steps.iter().find(|step| step.id == *id)) else {
         return match entry {
             Entry::Abandoned { because, .. } => vec![format!("  taking back: {because}")],
+            Entry::Revived { service, output, .. } => {
+                vec![revival_line(plan, progress, service, &style.good("✓"), &answered(output))]
+            }
+            Entry::ReviveFailed { service, because, .. } => {
+                let cause = because.first().map(|cause| one_line(cause)).unwrap_or_default();
+                vec![revival_line(plan, progress, service, &style.bad("✗"), &cause)]
+            }
             _ => Vec::new(),
         };
     };
@@ -44,14 +52,35 @@ fn is_first_with_impact(plan: &Plan, id: &StepId) -> bool {
 }
 
 fn step_line(plan: &Plan, progress: &Progress, step: &Step, mark: &str, said: &str) -> String {
+    let took = seconds_of(progress, &step.id).map(duration).unwrap_or_default();
+    in_columns(plan, mark, [&step.kind, &step.subject, &took], said)
+}
+
+/// A service that is brought back after everything was taken back: `resume` where it is started again, else `ask`.
+fn revival_line(plan: &Plan, progress: &Progress, service: &ServiceName, mark: &str, said: &str) -> String {
+    let resumed = |action: &Action| matches!(action, Action::Engine { effect: Effect::Resume { .. } });
+    let mut revivals = plan.revivals.iter().filter(|revival| revival.service == *service);
+    let kind = if revivals.any(|revival| revival.actions.iter().any(resumed)) { "resume" } else { "ask" };
+    let took = revived_in(progress, service).map(duration).unwrap_or_default();
+    in_columns(plan, mark, [kind, service.as_str(), &took], said)
+}
+
+/// What a service that was brought back answered.
+fn answered(output: &Output) -> String {
+    match output {
+        Output::Probed { attempts, .. } => format!("answers after {}", count(*attempts as usize, "probe")),
+        _ => String::new(),
+    }
+}
+
+fn in_columns(plan: &Plan, mark: &str, [kind, subject, took]: [&str; 3], said: &str) -> String {
     // A long image name or set id must not push every other line to the right.
     const WIDEST: usize = 24;
     let width = |of: fn(&Step) -> &str| {
         plan.steps.iter().map(|step| of(step).chars().count()).max().unwrap_or(0).min(WIDEST)
     };
     let (kinds, subjects) = (width(|step| &step.kind), width(|step| &step.subject));
-    let took = seconds_of(progress, &step.id).map(duration).unwrap_or_default();
-    let line = format!("  {mark} {:<kinds$} {:<subjects$} {took:>7}  {said}", step.kind, step.subject);
+    let line = format!("  {mark} {kind:<kinds$} {subject:<subjects$} {took:>7}  {said}");
     line.trim_end().to_owned()
 }
 

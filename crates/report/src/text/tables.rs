@@ -51,7 +51,15 @@ pub fn backups(report: &BackupsReport) -> String {
             set.target.clone(),
         ]
     };
-    table("", &report.sets.iter().map(row).collect::<Vec<_>>())
+    let mut text = table("", &report.sets.iter().map(row).collect::<Vec<_>>());
+    for lack in &report.incomplete {
+        let crate::Incomplete { set, whole_on, missing_on } = lack;
+        let sets = format!("{}/sets", report.stack);
+        text.push_str(&format!(
+            "set {set} is not on `{missing_on}`: cp -a {whole_on}/{sets}/{set} {missing_on}/{sets}/\n"
+        ));
+    }
+    text
 }
 
 /// How a stack stands.

@@ -19,12 +19,12 @@ const SET: &str = "20261121T030000Z-7f3a91c2";
 fn a_drill_says_what_it_proved_and_both_figures() {
     let expected = "\
 set 20261121T030000Z-7f3a91c2: 2 objects, 4.0 KiB sealed
-  restored in 22s: keys 2.0s · data 14s · app 6.0s
+  restored in 22s: keys 2s · data 14s · app 6s
   ✓ 1 canary decrypts
   ✓ 1 table, row counts match the manifest
-  ✓ heartbeat 2026-11-21T02:59:58Z, 7h 00m before the drill
+  ✓ heartbeat 2026-11-21T02:59:58Z, 7h before the drill
   ✓ 1 of 1 probe answered
-proven to L4: RPO if lost now 7h 00m of 1d 0h (capture lag 2.0s) · RTO 22s of 1h 00m
+proven to L4: RPO if lost now 7h of 1d (capture lag 2s) · RTO 22s of 1h
 evidence, signed: evidence/1.json
 ";
     let report = drilled(&["bao", "db", "web"], 3600);
@@ -44,14 +44,14 @@ fn a_drill_that_leaves_the_keys_out_is_not_green() {
     let expected = "\
 error: set 20261121T030000Z-7f3a91c2 is not proven: what is in it was not all tried
 set 20261121T030000Z-7f3a91c2: 2 objects, 4.0 KiB sealed
-  restored in 20s: data 14s · app 6.0s
+  restored in 20s: data 14s · app 6s
   ✓ 1 table, row counts match the manifest
-  ✓ heartbeat 2026-11-21T02:59:58Z, 7h 00m before the drill
+  ✓ heartbeat 2026-11-21T02:59:58Z, 7h before the drill
   ✓ 1 of 1 probe answered
   ✗ not proven: the canary of `atrest` was not decrypted
   ✗ not proven: `bao.keystore.zst.age` was not brought back
   · not proven: `bao` was not started
-proven to L2 alone, outside its targets: RPO if lost now 7h 00m of 1d 0h (capture lag 2.0s) · RTO 20s of 10s
+proven to L2 alone, outside its targets: RPO if lost now 7h of 1d (capture lag 2s) · RTO 20s of 10s
 evidence, signed: evidence/1.json
 hint: `[drill] services` leaves out what holds keys or data: name it, or leave the list empty
 ";

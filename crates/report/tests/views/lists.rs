@@ -1,6 +1,7 @@
 //! Lists: runs, sets, a live stack and what it answered.
 
 use diag::{Diagnostic, Exit};
+use plan::{SetSeen, set::SetId};
 use report::{
     Asked, BackupsReport, RunsReport, Said, ServiceStatus, SetLine, StatusReport, ValidateReport, run_line,
     text, text::Style,
@@ -32,9 +33,35 @@ fn sets_say_how_old_they_are_and_whether_anybody_proved_them() {
         stack: "blog".to_owned(),
         seen_at: at(0.0),
         sets: vec![set],
+        incomplete: Vec::new(),
     };
-    let expected = "20261121T011447Z-7f3a91c2  #3  8h 00m old  1.4 MiB  never proven  /mnt/backups\n";
+    let expected = "20261121T011447Z-7f3a91c2  #3  8h old  1.4 MiB  never proven  /mnt/backups\n";
     assert_eq!(text::backups(&report), expected);
+}
+
+#[test]
+fn a_set_that_one_target_lacks_is_told_with_what_completes_it() {
+    let seen = |id: &str, target: &str, sequence| SetSeen {
+        id: SetId(id.to_owned()),
+        target: target.to_owned(),
+        point: at(-60.0),
+        bytes: 1024,
+        sequence,
+        release: None,
+        proven_at: None,
+    };
+    let targets = ["/mnt/a".to_owned(), "/mnt/b".to_owned()];
+    let sets = [seen("s2", "/mnt/a", 2), seen("s1", "/mnt/a", 1), seen("s1", "/mnt/b", 1)];
+    let report = BackupsReport::new("blog", at(0.0), &targets, &sets);
+    let expected = "\
+s2  #2  1m 00s old  1.0 KiB  never proven  /mnt/a
+s1  #1  1m 00s old  1.0 KiB  never proven  /mnt/a
+s1  #1  1m 00s old  1.0 KiB  never proven  /mnt/b
+set s2 is not on `/mnt/b`: cp -a /mnt/a/blog/sets/s2 /mnt/b/blog/sets/
+";
+    assert_eq!(text::backups(&report), expected);
+    let one = BackupsReport::new("blog", at(0.0), &targets[..1], &sets[..2]);
+    assert_eq!(one.incomplete, []);
 }
 
 #[test]
@@ -67,7 +94,7 @@ blog · local · release 42 · docker 20.10
   ✓ web  running, healthy  release 42  0.0.0.0:80→80
   · blog-web-42-failed  belongs to no service of this shape
   ✗ `web` is attached to `blog_edge`, and its file does not say so
-newest set: 20261121T011447Z-7f3a91c2, 1m 00s old
+newest set: 20261121T011447Z-7f3a91c2, 1m old
 last good: release 41
 ";
     assert_eq!(text::status(&report, Style::PLAIN), expected);

@@ -7,7 +7,7 @@ use report::{
     text::{Style, outcome, progress},
 };
 
-use crate::samples::{at, because, deploy, done, failed, fold, person, plan_of, undone};
+use crate::samples::{at, because, deploy, done, failed, fold, person, plan_of, taken_back, undone};
 
 /// All lines a person sees while a journal is written.
 fn lines(plan: &Plan, entries: &[Entry]) -> String {
@@ -55,18 +55,82 @@ fn a_bad_release_is_taken_back_and_the_hint_comes_last() {
     let plan = deploy();
     let entries = undone(&plan);
     assert!(
-        lines(&plan, &entries)
-            .contains("  ✗ probe  web         1m 00s  `web` did not become ready in 60 s\n")
+        lines(&plan, &entries).contains("  ✗ probe  web             1m  `web` did not become ready in 1m\n")
     );
+    assert!(lines(&plan, &entries).ends_with("  ✓ resume web           1.0s  answers after 2 probes\n"));
     let report = reported(&plan, &entries);
     assert_eq!((report.outcome, report.exit), (RunOutcome::Undone, Exit::Findings));
+    assert_eq!(report.release.live, Some(41));
     let expected = "\
-error: `web` did not become ready in 60 s
+error: `web` did not become ready in 1m
   caused by: GET /healthz on web:8080: connection refused
 undone: release 41 serves. The failed container is kept: blog-web-42-failed
 hint: seaworthy runs show k7 --step 6
 ";
     assert_eq!(outcome(&report, Style::PLAIN), expected);
+}
+
+#[test]
+fn a_release_that_does_not_answer_again_is_stuck_and_no_word_says_that_it_serves() {
+    let plan = deploy();
+    let mut entries = taken_back(&plan);
+    let silence = vec!["`web` did not become ready in 60 s".to_owned(), "connection refused".to_owned()];
+    entries.push(Entry::ReviveFailed {
+        service: "web".into(),
+        at: at(130.0),
+        because: silence.clone(),
+        hint: None,
+    });
+    let (step, because) = (plan.steps[2].id.clone(), because());
+    let outcome_entry = Outcome::Stuck { step, because, undo_error: silence };
+    entries.push(Entry::Ended { at: at(130.0), outcome: outcome_entry });
+    assert!(
+        lines(&plan, &entries)
+            .ends_with("  ✗ resume web         1m 00s  `web` did not become ready in 60 s\n")
+    );
+    let report = reported(&plan, &entries);
+    assert_eq!((report.outcome, report.exit), (RunOutcome::Stuck, Exit::Stuck));
+    assert_eq!(report.release.live, None);
+    let asked: Vec<(&str, bool)> =
+        report.asked_again.iter().map(|asked| (asked.service.as_str(), asked.answers)).collect();
+    assert_eq!(asked, [("web", false)]);
+    let expected = "\
+error: `web` did not become ready in 60 s
+  caused by: GET /healthz on web:8080: connection refused
+error: `web` does not answer any more
+  caused by: `web` did not become ready in 60 s
+  caused by: connection refused
+stuck: everything was taken back, and `web` does not answer: a person is needed.
+seaworthy logs web
+";
+    assert_eq!(outcome(&report, Style::PLAIN), expected);
+}
+
+#[test]
+fn a_key_store_that_comes_back_sealed_is_opened_by_the_same_verb() {
+    let plan = deploy();
+    let mut entries = taken_back(&plan);
+    let instruction = "3 key shares".to_owned();
+    entries.push(Entry::Waiting { step: plan.steps[2].id.clone(), at: at(71.0), instruction });
+    let text = outcome(&reported(&plan, &entries), Style::PLAIN);
+    assert_eq!(text, "waiting: 3 key shares\nseaworthy deploy --shares FILE\n");
+}
+
+#[test]
+fn a_release_that_nobody_touched_was_left_as_it_was() {
+    let plan = deploy();
+    let step = plan.steps[0].id.clone();
+    let because = vec!["image `web:2` does not exist".to_owned()];
+    let entries = [
+        Entry::Began { at: at(0.0) },
+        Entry::Started { step: step.clone(), at: at(0.0) },
+        Entry::Failed { step: step.clone(), at: at(1.0), because: because.clone(), hint: None },
+        Entry::Undoing { step: step.clone(), at: at(1.0) },
+        Entry::Undone { step: step.clone(), at: at(1.0) },
+        Entry::Ended { at: at(1.0), outcome: Outcome::Undone { step: Some(step), because } },
+    ];
+    let text = outcome(&reported(&plan, &entries), Style::PLAIN);
+    assert!(text.contains("\nundone: release 41 was left as it was.\n"), "{text}");
 }
 
 #[test]
@@ -83,7 +147,7 @@ fn an_undo_that_failed_ends_with_the_command_to_run() {
     let report = reported(&plan, &entries);
     assert_eq!((report.outcome, report.exit), (RunOutcome::Stuck, Exit::Stuck));
     let expected = "\
-error: `web` did not become ready in 60 s
+error: `web` did not become ready in 1m
   caused by: GET /healthz on web:8080: connection refused
 error: cannot stop `blog-web-1`
   caused by: the engine does not answer

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use plan::{
-    Action, Effect, Entry, Interrupted, Outcome, Output, PLAN_SCHEMA, Plan, Progress, Step, StepId, Verb,
+    Action, Effect, Entry, Interrupted, Outcome, Output, PLAN_SCHEMA, Plan, Progress, Revival, Step, StepId,
+    Verb,
 };
-use stack::StackName;
+use stack::{Restart, StackName};
 
 /// `seconds` after the plan was made.
 pub(crate) fn at(seconds: f64) -> jiff::Timestamp {
@@ -51,6 +52,7 @@ pub(crate) fn plan_of(verb: Verb, steps: Vec<Step>) -> Plan {
         from: Some(41),
         set: None,
         steps,
+        revivals: Vec::new(),
         not_done: Vec::new(),
         interrupted: Interrupted::Continues,
         again: false,
@@ -81,10 +83,13 @@ pub(crate) fn deploy() -> Plan {
         step("good", "release 42", "release 42 passed its probes", Action::PointGood { number: Some(42) }),
     ];
     steps[2].impact = true;
-    steps[2].undo = vec![start];
     steps[4].undo = vec![stop, rename("blog-web-1", "blog-web-42-failed")];
     let mut plan = plan_of(Verb::Deploy, steps);
     plan.release = Some(42);
+    let resume = engine(Effect::Resume { container: web.clone(), restart: Restart::Always });
+    let actions = vec![resume, plan.steps[5].action.clone()];
+    plan.revivals =
+        vec![Revival { service: "web".into(), after_any: vec![plan.steps[2].id.clone()], actions }];
     plan.not_done = vec!["db is as it should be".to_owned()];
     plan
 }
@@ -106,13 +111,22 @@ pub(crate) fn done(plan: &Plan, seconds: &[f64]) -> Vec<Entry> {
     entries
 }
 
-/// The journal of a deploy whose probe failed and that was taken back.
-pub(crate) fn undone(plan: &Plan) -> Vec<Entry> {
+/// The journal of a deploy whose probe failed and that was taken back, until what ran before is asked.
+pub(crate) fn taken_back(plan: &Plan) -> Vec<Entry> {
     let mut entries = failed(plan);
     for step in plan.steps[..6].iter().rev() {
         entries.push(Entry::Undoing { step: step.id.clone(), at: at(70.0) });
         entries.push(Entry::Undone { step: step.id.clone(), at: at(70.0) });
     }
+    entries.push(Entry::Reviving { service: "web".into(), at: at(70.0) });
+    entries
+}
+
+/// The same, and what ran before answers again.
+pub(crate) fn undone(plan: &Plan) -> Vec<Entry> {
+    let mut entries = taken_back(plan);
+    let output = Output::Probed { seen: Vec::new(), attempts: 2 };
+    entries.push(Entry::Revived { service: "web".into(), at: at(71.0), output });
     let outcome = Outcome::Undone { step: Some(plan.steps[5].id.clone()), because: because() };
     entries.push(Entry::Ended { at: at(71.0), outcome });
     entries
@@ -129,7 +143,7 @@ pub(crate) fn failed(plan: &Plan) -> Vec<Entry> {
 
 /// Why the probe failed.
 pub(crate) fn because() -> Vec<String> {
-    let causes = ["`web` did not become ready in 60 s", "GET /healthz on web:8080: connection refused"];
+    let causes = ["`web` did not become ready in 1m", "GET /healthz on web:8080: connection refused"];
     causes.map(ToOwned::to_owned).into()
 }
 

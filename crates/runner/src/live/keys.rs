@@ -17,7 +17,7 @@ use sha2::Sha256;
 use stack::{SecretName, ServiceName, Transit};
 
 use super::LiveWorld;
-use crate::{SoFar, StepError, world::causes};
+use crate::{SoFar, StepError};
 
 /// The credential that may take snapshots and read key versions, kept beside the stack's own secrets.
 const SNAPSHOT_CREDENTIAL: &str = "seaworthy-keystore-snapshot";
@@ -157,7 +157,7 @@ impl LiveWorld {
         }
         // A wrong share is a person's slip, not a failed release: the run waits for the right ones.
         keystore::unseal(store, &self.people.shares).await.map_err(|err| {
-            let because = causes(&err).join(": ");
+            let because = diag::causes(&err).join(": ");
             StepError::Waiting { instruction: format!("{because}: give the right ones with `--shares FILE`") }
         })?;
         Ok(Output::None)
@@ -232,8 +232,8 @@ async fn await_api(store: &KeyStore, service: &ServiceName, deadline: Duration) 
         match asked.health().await {
             Ok(_) => return Ok(Output::None),
             Err(err) if started.elapsed() >= deadline => {
-                let waited = deadline.as_secs();
-                let attempt = format!("the API of `{service}` did not answer in {waited} s");
+                let waited = diag::duration(deadline);
+                let attempt = format!("the API of `{service}` did not answer in {waited}");
                 return Err(StepError::chain(&err).came_of(attempt));
             }
             Err(_) => tokio::time::sleep(PAUSE).await,

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use backup::{Meter, Target};
 use futures_util::future::BoxFuture;
 use host::{Engine, Scope};
-use plan::{Action, Container, Effect, Output, Step};
+use plan::{Action, Container, Effect, Output};
 use secrets::{Identities, Keyring, Secret, Store};
 use stack::{Materials, SecretName, ServiceName, Shape};
 
@@ -96,7 +96,7 @@ pub struct People {
 
 #[async_trait]
 impl World for LiveWorld {
-    async fn apply(&self, _: &Step, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
+    async fn apply(&self, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
         let result = self.act(action, so_far).await;
         match says_something(&result) {
             true => self.discretion().hush_result(result),

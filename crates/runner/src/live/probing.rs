@@ -77,12 +77,8 @@ impl LiveWorld {
             .await
             .map_err(|err| StepError::chain(&err))?;
         match phase {
-            Some(Phase::Running { healthy: Some(false) }) => {
-                return Err(failed("its health check fails".to_owned()));
-            }
-            Some(Phase::Running { .. }) => {}
-            Some(Phase::Exited { code }) => return Err(failed(format!("it ended with {code}"))),
-            Some(_) => return Err(failed("it does not run".to_owned())),
+            Some(phase) if phase.is_well() => {}
+            Some(phase) => return Err(failed(format!("it is {}", phase.in_words()))),
             None => return Err(failed("its container is gone".to_owned())),
         }
         let subject = Subject { service, container, port: self.port_of(service) };
@@ -108,8 +104,8 @@ impl LiveWorld {
                 }
                 None => return Err(StepError::failed(format!("`{container}` is gone"))),
                 Some(_) if tokio::time::Instant::now() >= until => {
-                    let waited = deadline.as_secs();
-                    return Err(StepError::failed(format!("`{container}` had not ended after {waited} s")));
+                    let waited = diag::duration(deadline);
+                    return Err(StepError::failed(format!("`{container}` had not ended after {waited}")));
                 }
                 Some(_) => tokio::time::sleep(LOOK).await,
             }

@@ -134,7 +134,7 @@ impl LiveWorld {
             let plaintext = store
                 .decrypt(&canary.key, &canary.ciphertext)
                 .await
-                .map_err(|err| refused(&canary.key, crate::causes(&err)))?;
+                .map_err(|err| refused(&canary.key, diag::causes(&err)))?;
             if canary_hmac(&opened.manifest.set, plaintext.expose()) != canary.plain_hmac {
                 return Err(refused(&canary.key, vec!["it decrypts to something else".to_owned()]));
             }

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use stack::{SecretName, ServiceName, State, StateKind};
 
 use super::LiveWorld;
-use crate::{Release, SoFar, StepError, release::pack};
+use crate::{Release, SoFar, StepError, release::pack, world::remedy};
 
 /// The stack's secret values as they stand in a set: name, version, value.
 #[derive(Serialize, Deserialize)]
@@ -162,12 +162,8 @@ impl LiveWorld {
 
     pub(super) async fn commit_set(&self, set: &SetId, so_far: SoFar<'_>) -> Result<Output, StepError> {
         let targets = self.targets();
-        // Committed on one target before a crash: the same manifest goes to the others.
-        for target in &targets {
-            if target.is_committed(set).map_err(|err| StepError::chain(&err))? {
-                let signed = target.read_manifest(set).map_err(|err| StepError::chain(&err))?;
-                return commit(&targets, &signed);
-            }
+        if let Some(signed) = self.committed_already(&targets, set)? {
+            return commit(&targets, &signed);
         }
         let newest = self.newest_set()?;
         let (sequence, previous) =
@@ -208,14 +204,37 @@ impl LiveWorld {
         commit(&targets, &signed)
     }
 
+    /// The manifest that an interrupted commit left on a target: the same one goes to the others. Whoever can write to
+    /// a target can put one there, so it counts only with our signature.
+    fn committed_already(
+        &self,
+        targets: &[Target],
+        set: &SetId,
+    ) -> Result<Option<SignedManifest>, StepError> {
+        for target in targets {
+            if target.is_committed(set).map_err(|err| StepError::chain(&err))? {
+                let signed = target.read_manifest(set).map_err(|err| StepError::chain(&err))?;
+                let signer = self.keyring.signer_fingerprint();
+                signed.verify(Some(&signer)).map_err(|err| StepError::chain(&err))?;
+                return Ok(Some(signed));
+            }
+        }
+        Ok(None)
+    }
+
     pub(super) fn signature(&self, bytes: &[u8]) -> [u8; 64] {
         self.keyring.sign(bytes).try_into().expect("an Ed25519 signature has 64 bytes")
     }
 }
 
 fn commit(targets: &[Target], signed: &SignedManifest) -> Result<Output, StepError> {
-    for target in targets {
-        target.commit(signed).map_err(|err| StepError::chain(&err))?;
+    for (at, target) in targets.iter().enumerate() {
+        target.commit(signed).map_err(|err| {
+            let mut because = diag::causes(&err);
+            let whole = targets[..at].iter().map(|target| target.root().display());
+            because.extend(whole.map(|root| format!("it is whole on the target `{root}`, and stays there")));
+            StepError::Failed { because, hint: remedy(&err) }
+        })?;
     }
     let first = targets.first().map(|target| target.root().display().to_string()).unwrap_or_default();
     Ok(Output::Manifest {

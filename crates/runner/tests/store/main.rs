@@ -54,14 +54,8 @@ fn begun(store: &RunStore) -> String {
 }
 
 /// An error with all its causes.
-fn said(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
+fn said(error: &(dyn Error + 'static)) -> String {
+    diag::causes(error).join(": ")
 }
 
 fn mode(path: &Path) -> u32 {

@@ -6,6 +6,7 @@ use plan::{Entry, Outcome};
 use testkit::{Fault, ModelHost};
 
 use crate::{
+    kinds,
     looks::{difference, may_stay, none_of},
     scene::Scene,
     subjects::{Subject, subjects},
@@ -47,7 +48,7 @@ fn sweep(subject: &Subject, fault: Fault, repeating: bool) -> Swept {
             swept.wrong.extend(again(subject, &settled, &scene, &case));
         }
         swept.cases += 1;
-        swept.kinds.extend(scene.kinds);
+        swept.kinds.extend(scene.actions.iter().flat_map(kinds::of));
     }
     swept
 }
@@ -89,18 +90,44 @@ fn undone(subject: &Subject, scene: &Scene, case: &str) -> Option<String> {
     differs.found(case)
 }
 
-/// An undo failed: the journal says so last, and a person reads the command to type.
+/// An undo failed, or what ran before did not come back: the journal says so, and a person reads the command to type.
 fn stuck(subject: &Subject, scene: &Scene, case: &str) -> Option<String> {
     let journal = scene.journal();
-    let [.., Entry::UndoFailed { step, because, .. }, Entry::Ended { .. }] = journal.as_slice() else {
-        return Some(format!("{case}: stuck without a failed undo"));
-    };
-    if !because[0].starts_with("fault injected") {
-        return Some(format!("{case}: stuck by itself at `{step}`: {because:?}"));
+    let mut commands = Vec::new();
+    for entry in &journal {
+        let (command, because) = match entry {
+            Entry::UndoFailed { step, because, .. } => {
+                let at = subject.plan.steps.iter().position(|known| known.id == *step);
+                let number = at.expect("a step of it") + 1;
+                (format!("seaworthy runs show r1 --step {number}"), because)
+            }
+            Entry::ReviveFailed { service, because, .. } => (format!("seaworthy logs {service}"), because),
+            _ => continue,
+        };
+        if !because[0].starts_with("fault injected") {
+            return Some(format!("{case}: stuck by itself: {entry:?}"));
+        }
+        commands.push(command);
     }
-    let number = subject.plan.steps.iter().position(|known| known.id == *step).expect("a step of it") + 1;
-    let command = format!("seaworthy runs show r1 --step {number}");
-    (scene.last_line() != command).then(|| format!("{case}: the last line is {}", scene.last_line()))
+    // What was taken back until then is brought back: what can serve does.
+    let undone = |id| journal.iter().any(|entry| matches!(entry, Entry::Undone { step, .. } if step == id));
+    let brought_back = |service| {
+        journal
+            .iter()
+            .any(|entry| matches!(entry, Entry::Reviving { service: other, .. } if other == service))
+    };
+    let forgotten = subject
+        .plan
+        .revivals
+        .iter()
+        .find(|revival| revival.after_any.iter().any(undone) && !brought_back(&revival.service));
+    if let Some(revival) = forgotten {
+        return Some(format!("{case}: `{}` was left standing", revival.service));
+    }
+    let Some(command) = commands.first() else {
+        return Some(format!("{case}: stuck, and nothing failed"));
+    };
+    (scene.last_line() != *command).then(|| format!("{case}: the last line is {}", scene.last_line()))
 }
 
 /// The same verb, typed again, ends as if nothing had ever failed.

@@ -20,7 +20,8 @@ kinds!(action, ACTIONS, Action:
     CaptureRelease CommitSet AbandonSet PruneSet VerifySet RestoreSecrets RestoreRelease Restore
     WriteEvidence Forget Person);
 kinds!(effect, EFFECTS, Effect:
-    EnsureImage BuildImage EnsureNetwork EnsureVolume Create Start Stop Resume Rename Remove Discard RemoveNetwork RemoveVolume);
+    EnsureImage BuildImage EnsureNetwork EnsureVolume MakeVolume Create Start Stop Resume Rename Remove Discard
+    RemoveNetwork RemoveVolume Unmake);
 kinds!(key_step, KEY_STEPS, KeyStep: Bootstrap Unseal List Canary AwaitApi);
 kinds!(restore_part, RESTORE_PARTS, RestorePart: KeyStore Canaries State);
 

@@ -12,5 +12,7 @@ mod kinds;
 mod looks;
 mod once;
 mod repeat;
+mod rivals;
 mod scene;
 mod subjects;
+mod unwinding;

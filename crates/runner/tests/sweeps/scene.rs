@@ -1,7 +1,6 @@
 //! One run of a plan on a modelled machine, with its journal on disk.
 
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     sync::{Mutex, PoisonError},
@@ -9,23 +8,21 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use plan::{Action, Entry, Output, Plan, Progress, Step};
+use plan::{Action, Entry, Output, Plan, Progress};
 use runner::{Clock, Ended, Run, RunStore, SoFar, StepError, World, execute};
 use testkit::{ModelHost, Refusal};
-
-use crate::kinds;
 
 /// The modelled machine as a world: it reads the announcement from the journal on disk, as after a crash.
 struct Modelled {
     host: Mutex<ModelHost>,
     journal: Mutex<Journal>,
-    kinds: Mutex<BTreeSet<&'static str>>,
+    actions: Mutex<Vec<Action>>,
     watched: bool,
 }
 
 #[async_trait]
 impl World for Modelled {
-    async fn apply(&self, step: &Step, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
+    async fn apply(&self, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
         let result = {
             let mut journal = own(&self.journal);
             let entries = journal.read();
@@ -33,8 +30,8 @@ impl World for Modelled {
                 let folded = Progress::fold(so_far.plan, entries).expect("the journal tells one story");
                 assert_eq!(folded, *so_far.progress, "a step is told what stands on disk");
             }
-            own(&self.kinds).extend(kinds::of(action));
-            own(&self.host).act(step, action, entries)
+            own(&self.actions).push(action.clone());
+            own(&self.host).act(so_far.plan, action, entries)
         };
         match result {
             Ok(output) => Ok(output),
@@ -93,8 +90,8 @@ pub(crate) struct Scene {
     pub(crate) host: ModelHost,
     /// The holders keep their shares: whoever is started again must be given them again.
     shares_stay_with_holders: bool,
-    /// Kinds of actions that were asked for.
-    pub(crate) kinds: BTreeSet<&'static str>,
+    /// Actions that were asked for, in order.
+    pub(crate) actions: Vec<Action>,
     /// Whether moments are kept, and what each step is told is compared with the disk: for those who need it.
     pub(crate) watched: bool,
     pub(crate) moments: Vec<Moment>,
@@ -115,7 +112,7 @@ impl Scene {
             plan: plan.clone(),
             id,
             host,
-            kinds: BTreeSet::new(),
+            actions: Vec::new(),
             watched: false,
             moments: Vec::new(),
         }
@@ -135,7 +132,7 @@ impl Scene {
         let world = Modelled {
             host: Mutex::new(self.host.clone()),
             journal: Mutex::new(journal),
-            kinds: Mutex::default(),
+            actions: Mutex::default(),
             watched: self.watched,
         };
         let moments = Mutex::new(Vec::new());
@@ -152,7 +149,7 @@ impl Scene {
         // Nothing here waits but a machine that has stopped.
         let ended = execute(&mut run, &world, &clock, &told).now_or_never();
         self.moments.extend(moments.into_inner().unwrap_or_else(PoisonError::into_inner));
-        self.kinds.extend(own(&world.kinds).iter());
+        self.actions.append(&mut own(&world.actions));
         self.host = world.host.into_inner().unwrap_or_else(PoisonError::into_inner);
         ended.map(|ended| ended.expect("the journal can be written and the plan is sound"))
     }

@@ -92,7 +92,7 @@ fn planned(host: &ModelHost, planner: &Planner) -> Plan {
     planner(&facts, &policy(&facts)).expect("it can be planned")
 }
 
-fn applied(host: ModelHost, planner: impl Fn(&Facts, &Policy) -> Result<Plan, Stop>) -> ModelHost {
+pub(crate) fn applied(host: ModelHost, planner: impl Fn(&Facts, &Policy) -> Result<Plan, Stop>) -> ModelHost {
     let facts = host.observe();
     let plan = planner(&facts, &policy(&facts)).expect("it can be planned");
     let mut scene = Scene::new(&host, &plan);
@@ -147,7 +147,7 @@ fn bootstrapped() -> ModelHost {
 }
 
 /// The stack deployed, with three posts written.
-fn running() -> ModelHost {
+pub(crate) fn running() -> ModelHost {
     let mut host = applied(bootstrapped(), deploying(1));
     host.write_rows("blog-db-1", "posts", 3);
     host

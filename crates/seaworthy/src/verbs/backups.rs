@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use backup::Target;
 use diag::{Diagnostic, Exit, Stop};
 use report::BackupsReport;
-use runner::{Proofs, existing_keyring};
+use runner::{Proofs, keyring};
 use stack::StackName;
 
 use crate::{cli::BackupsArgs, context, settings::Settings, view::View};
@@ -21,8 +21,8 @@ pub(crate) fn backups(args: BackupsArgs, settings: &Settings, view: &View) -> Re
     };
     let proofs = proofs(settings, &shape.stack)?;
     let mut sets = Vec::new();
-    for path in targets {
-        let target = Target::open(&path, &shape.stack);
+    for path in &targets {
+        let target = Target::open(path, &shape.stack);
         let mut listing = target.list().map_err(|err| runner::live::unlisted(&err))?;
         for (set, err) in &listing.unreadable {
             view.diagnostics(&[
@@ -32,13 +32,14 @@ pub(crate) fn backups(args: BackupsArgs, settings: &Settings, view: &View) -> Re
         proofs.mark(&target, &mut listing.sets);
         sets.extend(listing.sets);
     }
-    view.backups(&BackupsReport::new(shape.stack.as_str(), jiff::Timestamp::now(), &sets));
+    let targets: Vec<String> = targets.iter().map(|path| path.display().to_string()).collect();
+    let now = jiff::Timestamp::now();
+    view.backups(&BackupsReport::new(shape.stack.as_str(), now, &targets, &sets));
     Ok(Exit::Done)
 }
 
-/// What this state directory has proven; nothing where it has no keys yet.
+/// What this state directory has proven.
 fn proofs(settings: &Settings, stack: &StackName) -> Result<Proofs, Stop> {
-    let Some(keyring) = existing_keyring(&settings.state)? else { return Ok(Proofs::default()) };
-    Proofs::read(&settings.state.stack(stack), &keyring.signer_fingerprint())
+    Proofs::read(&settings.state.stack(stack), &keyring(&settings.state)?.signer_fingerprint())
         .map_err(|err| Stop::precondition(Diagnostic::from_error("evidence", &err)))
 }

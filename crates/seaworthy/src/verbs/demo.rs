@@ -12,7 +12,7 @@ use std::{
 
 use diag::{Diagnostic, Exit, Stop};
 use host::{Docker, Trouble};
-use runner::{StateDir, open_keyring};
+use runner::StateDir;
 use secrets::{Secret, Store};
 use stack::{EngineKind, SecretName, StackName};
 
@@ -167,7 +167,7 @@ impl Demo {
     /// The relay's signing secret, as the load client needs it: from the sealed store into a private file.
     fn relay_secret(&self) -> Result<String, Stop> {
         let state = StateDir::new(self.dir.join("state"));
-        let store = Store::open(state.stack(&StackName::from("demo")).secrets(), open_keyring(&state)?);
+        let store = Store::open(state.stack(&StackName::from("demo")).secrets(), runner::keyring(&state)?);
         let value = store.get(&SecretName::from("relay_jwt"), 1).map_err(|err| unusable(&err))?;
         let path = self.dir.join("relay-secret");
         write_private(&path, value.expose()).map_err(|err| unusable(&err))?;

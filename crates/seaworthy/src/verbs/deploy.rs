@@ -20,10 +20,11 @@ pub(crate) async fn deploy(args: SharesArgs, settings: &Settings, view: &View) -
 /// # Errors
 /// When something does, or the stack or its engine cannot be used.
 pub(crate) async fn gated(settings: &Settings, view: &View) -> Result<Operations, Stop> {
-    let loaded = context::load(settings)?;
+    let keyring = runner::keyring(&settings.state)?;
+    let loaded = context::load_with(settings, &keyring)?;
     context::understood(&loaded)?;
     view.diagnostics(&loaded.diagnostics);
     let engine = context::engine(settings, &loaded).await?;
     preflight::gate(settings, view, &loaded, engine.kind())?;
-    context::on(settings, engine, loaded)
+    context::on(settings, engine, keyring, loaded)
 }

@@ -83,7 +83,7 @@ async fn whole(
                     log.lines.push(line.trim_end().to_owned());
                 }
             }
-            Err(err) => log.unreadable = Some(runner::causes(&err).join(": ")),
+            Err(err) => log.unreadable = Some(diag::causes(&err).join(": ")),
         }
         logs.push(log);
     }

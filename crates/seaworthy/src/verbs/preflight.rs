@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use diag::{Diagnostic, Exit, Severity, Stop};
 use plan::SecretSeen;
 use report::FindingsReport;
-use runner::existing_keyring;
 use secrets::Store;
 use stack::{EngineKind, Loaded, SecretName, StackName};
 
@@ -56,8 +55,7 @@ fn findings(settings: &Settings, loaded: &Loaded, engine: EngineKind) -> Result<
 
 /// What the sealed store holds; nothing where there is none yet.
 fn stored(settings: &Settings, stack: &StackName) -> Result<BTreeMap<SecretName, SecretSeen>, Stop> {
-    let Some(keyring) = existing_keyring(&settings.state)? else { return Ok(BTreeMap::new()) };
-    let held = Store::open(settings.state.stack(stack).secrets(), keyring)
+    let held = Store::open(settings.state.stack(stack).secrets(), runner::keyring(&settings.state)?)
         .list()
         .map_err(|err| Stop::precondition(Diagnostic::from_error("sealed-store", &err)))?;
     let seen = |(name, (version, fingerprint))| (name, SecretSeen { version, fingerprint });

@@ -24,7 +24,7 @@ pub enum KeyStoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// No answer.
-    #[error("cannot {doing}: no answer from the key store in {}s", after.as_secs())]
+    #[error("cannot {doing}: no answer from the key store in {}", diag::duration(*after))]
     TimedOut {
         /// Our attempt.
         doing: String,

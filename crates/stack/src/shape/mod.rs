@@ -171,4 +171,18 @@ impl Shape {
         }
         order
     }
+
+    /// These services, and all that they depend on, however far away.
+    pub fn with_dependencies(&self, services: &[ServiceName]) -> Vec<ServiceName> {
+        let mut all: Vec<ServiceName> = services.to_vec();
+        let mut at = 0;
+        while at < all.len() {
+            let known = self.services.contains_key(&all[at]);
+            let on = known.then(|| self.dependencies(&all[at])).into_iter().flatten().map(|(name, _)| name);
+            let new: Vec<ServiceName> = on.filter(|name| !all.contains(name)).collect();
+            all.extend(new);
+            at += 1;
+        }
+        all
+    }
 }

@@ -1,6 +1,10 @@
 //! The engine's part: what a container engine does and refuses, name by name.
 
-use plan::{AnonymousSeen, Container, Effect, NetworkSpec, Output, Phase, ResolvedMount, VolumeSpec};
+use std::collections::BTreeMap;
+
+use plan::{
+    AnonymousSeen, Container, Effect, Mark, NetworkSpec, Output, Phase, ResolvedMount, Thing, VolumeSpec,
+};
 use stack::Restart;
 
 use super::{
@@ -18,6 +22,7 @@ impl State {
             Effect::BuildImage { image, .. } => Ok(self.build_image(image)),
             Effect::EnsureNetwork { network } => self.ensure_network(network),
             Effect::EnsureVolume { volume } => self.ensure_volume(volume),
+            Effect::MakeVolume { volume } => self.make_volume(volume),
             Effect::Create { container } => self.create(container),
             Effect::Start { container } => self.start(container),
             Effect::Stop { container, .. } => self.stop(container),
@@ -30,6 +35,7 @@ impl State {
             Effect::Discard { container } => self.discard(container),
             Effect::RemoveNetwork { name } => self.remove_network(name),
             Effect::RemoveVolume { name } => self.remove_volume(name),
+            Effect::Unmake { thing, name, mark } => self.unmake(*thing, name, mark),
         }
     }
 
@@ -91,27 +97,37 @@ impl State {
     }
 
     fn ensure_network(&mut self, spec: &NetworkSpec) -> Result<Output, String> {
-        let wanted = Owned { project: project(&spec.labels), internal: spec.internal };
+        let wanted = owned(&spec.labels, spec.internal);
         let Some(there) = self.networks.get(&spec.name) else {
             self.networks.insert(spec.name.clone(), wanted);
             return Ok(Output::None);
         };
-        if *there == wanted {
+        if there.is_as(&wanted) {
             return Ok(Output::Unchanged);
         }
         Err(format!("network `{}` is there and is another one (of `{}`)", spec.name, there.project))
     }
 
     fn ensure_volume(&mut self, spec: &VolumeSpec) -> Result<Output, String> {
-        let wanted = Owned { project: project(&spec.labels), internal: false };
+        let wanted = owned(&spec.labels, false);
         let Some(there) = self.volumes.get(&spec.name) else {
             self.volumes.insert(spec.name.clone(), wanted);
             return Ok(Output::None);
         };
-        if *there == wanted {
+        if there.is_as(&wanted) {
             return Ok(Output::Unchanged);
         }
         Err(format!("volume `{}` is there and belongs to `{}`", spec.name, there.project))
+    }
+
+    fn make_volume(&mut self, spec: &VolumeSpec) -> Result<Output, String> {
+        let mark = spec.labels.get(Mark::LABEL);
+        match self.volumes.get(&spec.name) {
+            Some(there) if there.mark.as_ref() != mark => {
+                Err(format!("volume `{}` was made by somebody else", spec.name))
+            }
+            _ => self.ensure_volume(spec),
+        }
     }
 
     fn create(&mut self, spec: &Container) -> Result<Output, String> {
@@ -159,7 +175,7 @@ impl State {
         let targets: Vec<String> = asked.chain(declared.iter().filter(free).cloned()).collect();
         let made = targets.into_iter().map(|target| {
             let name = format!("{:064x}", self.new_id());
-            self.volumes.insert(name.clone(), Owned { project: String::new(), internal: false });
+            self.volumes.insert(name.clone(), Owned { project: String::new(), internal: false, mark: None });
             self.anonymous.insert(name.clone());
             AnonymousSeen { name, target }
         });
@@ -281,6 +297,23 @@ impl State {
         Ok(removed)
     }
 
+    fn unmake(&mut self, thing: Thing, name: &str, mark: &Mark) -> Result<Output, String> {
+        let carried = match thing {
+            Thing::Container => {
+                let spec = self.containers.get(name).and_then(|made| made.spec.as_ref());
+                spec.and_then(|spec| spec.labels.get(Mark::LABEL))
+            }
+            Thing::Network => self.networks.get(name).and_then(|network| network.mark.as_ref()),
+            Thing::Volume => self.volumes.get(name).and_then(|volume| volume.mark.as_ref()),
+        };
+        match thing {
+            _ if carried != Some(&mark.0) => Ok(Output::Unchanged),
+            Thing::Container => self.discard(name),
+            Thing::Network => self.remove_network(name),
+            Thing::Volume => self.remove_volume(name),
+        }
+    }
+
     fn remove_network(&mut self, name: &str) -> Result<Output, String> {
         let Some(network) = self.networks.get(name) else { return Ok(Output::Unchanged) };
         if network.project.is_empty() {
@@ -313,8 +346,17 @@ impl State {
     }
 }
 
-fn project(labels: &std::collections::BTreeMap<String, String>) -> String {
-    labels.get(PROJECT).cloned().unwrap_or_default()
+/// Whose a network or volume with these labels is.
+fn owned(labels: &BTreeMap<String, String>, internal: bool) -> Owned {
+    let project = labels.get(PROJECT).cloned().unwrap_or_default();
+    Owned { project, internal, mark: labels.get(Mark::LABEL).cloned() }
+}
+
+impl Owned {
+    /// Whether it is what was wanted, whoever made it.
+    fn is_as(&self, wanted: &Owned) -> bool {
+        (&self.project, self.internal) == (&wanted.project, wanted.internal)
+    }
 }
 
 fn volumes(spec: &Container) -> impl Iterator<Item = &String> {

@@ -10,7 +10,7 @@ mod state;
 
 use std::time::Duration;
 
-use plan::{Action, Effect, Entry, Moment, Output, Step, set::SetId};
+use plan::{Action, Effect, Entry, Moment, Output, Plan, set::SetId};
 use stack::{SecretName, ServiceName, StackName, Transit};
 
 use crate::contract;
@@ -101,21 +101,21 @@ impl ModelHost {
         }
     }
 
-    /// Does an action of a step, as a run does: counted, announced in the journal, and with the faults a test wants.
+    /// Does an action of a plan, as a run does: counted, announced in the journal, and with the faults a test wants.
     ///
     /// `journal` is what stands on disk now.
     ///
     /// # Errors
     /// When the host refuses, a fault strikes, or the journal does not announce it.
-    pub fn act(&mut self, step: &Step, action: &Action, journal: &[Entry]) -> Result<Output, Refusal> {
+    pub fn act(&mut self, plan: &Plan, action: &Action, journal: &[Entry]) -> Result<Output, Refusal> {
         if self.dead {
             return Err(Refusal::Crashed);
         }
-        contract::announced(step, action, journal).map_err(Refusal::Contract)?;
+        let announced = contract::announced(plan, action, journal).map_err(Refusal::Contract)?;
         self.calls += 1;
         let call = self.calls;
         let fault = self.faults.iter().find(|(at, _)| *at == call).map(|(_, fault)| *fault);
-        let strikes = format!("fault injected at call {call}, `{}`", step.id);
+        let strikes = format!("fault injected at call {call}, `{announced}`");
         match fault {
             Some(Fault::FailBefore) => return Err(Refusal::Failed(strikes)),
             Some(Fault::CrashBefore) => {
@@ -124,10 +124,10 @@ impl ModelHost {
             }
             _ => {}
         }
-        self.done.push(step.id.to_string());
+        self.done.push(announced.clone());
         let mut result = self.state.perform(action);
         if self.repeating && result.is_ok() {
-            result = self.again(step, action);
+            result = self.again(&announced, action);
         }
         match fault {
             Some(Fault::FailAfter) => Err(Refusal::Failed(strikes)),
@@ -156,15 +156,15 @@ impl ModelHost {
     }
 
     /// The second time must be as the first: no error, and nothing changed.
-    fn again(&mut self, step: &Step, action: &Action) -> Result<Output, Refusal> {
+    fn again(&mut self, announced: &str, action: &Action) -> Result<Output, Refusal> {
         let once = self.state.timeless();
         let result = self.state.perform(action);
         match &result {
             Err(refusal) => {
-                Err(Refusal::Contract(format!("`{}` is not safe to do twice: {refusal}", step.id)))
+                Err(Refusal::Contract(format!("`{announced}` is not safe to do twice: {refusal}")))
             }
             Ok(_) if self.state.timeless() != once => {
-                Err(Refusal::Contract(format!("`{}` done twice differs from once", step.id)))
+                Err(Refusal::Contract(format!("`{announced}` done twice differs from once")))
             }
             Ok(_) => result,
         }
@@ -194,7 +194,7 @@ impl ModelHost {
         self.calls
     }
 
-    /// Ids of the steps that touched the machine, in order.
+    /// Ids of the steps that touched the machine, and services that were brought back, in order.
     pub fn done(&self) -> &[String] {
         &self.done
     }

@@ -56,7 +56,7 @@ impl State {
             Some(Phase::Exited { code }) => Err(format!("`{container}` ended with {code}")),
             Some(_) => {
                 self.pass(deadline);
-                Err(format!("`{container}` had not ended after {} s", deadline.as_secs()))
+                Err(format!("`{container}` had not ended after {}", diag::duration(deadline)))
             }
             None => Err(format!("`{container}` is gone")),
         }

@@ -76,6 +76,8 @@ pub(crate) struct Owned {
     /// Empty: nobody's.
     pub(crate) project: String,
     pub(crate) internal: bool,
+    /// The mark of the plan that made it.
+    pub(crate) mark: Option<String>,
 }
 
 /// What a store keeps.

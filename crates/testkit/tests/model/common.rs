@@ -1,6 +1,6 @@
 //! The smallest loop that follows a plan: what every test here needs.
 
-use plan::{Entry, Facts, Next, Outcome, Output, Plan, Policy, Progress, Step};
+use plan::{Action, Entry, Facts, Next, Outcome, Output, Plan, Policy, Progress};
 use testkit::{
     ModelHost, Refusal,
     blog::{blog, machine, policy},
@@ -31,7 +31,7 @@ pub(crate) fn follow(
             Next::Do(step) => {
                 let id = step.id.clone();
                 journal.push(Entry::Started { step: id.clone(), at });
-                let entry = match host.act(step, &step.action, journal) {
+                let entry = match host.act(plan, &step.action, journal) {
                     Ok(output) => Entry::Succeeded { step: id, at, output },
                     Err(Refusal::Failed(because)) if step.forgiving => {
                         Entry::Succeeded { step: id, at, output: Output::Left { because } }
@@ -47,38 +47,44 @@ pub(crate) fn follow(
                 };
                 journal.push(entry);
             }
-            Next::TakeBack(step) => take_back(host, step, at, journal)?,
+            Next::TakeBack(step) => {
+                let id = step.id.clone();
+                journal.push(Entry::Undoing { step: id.clone(), at });
+                let entry = match all(host, plan, &step.undo, journal)? {
+                    Ok(_) => Entry::Undone { step: id, at },
+                    Err(because) => Entry::UndoFailed { step: id, at, because: vec![because], hint: None },
+                };
+                journal.push(entry);
+            }
+            Next::Revive(revival) => {
+                let service = revival.service.clone();
+                journal.push(Entry::Reviving { service: service.clone(), at });
+                let entry = match all(host, plan, &revival.actions, journal)? {
+                    Ok(output) => Entry::Revived { service, at, output },
+                    Err(because) => Entry::ReviveFailed { service, at, because: vec![because], hint: None },
+                };
+                journal.push(entry);
+            }
         }
     }
 }
 
-fn take_back(
+/// All these actions, up to the first that the machine refuses.
+fn all(
     host: &mut ModelHost,
-    step: &Step,
-    at: jiff::Timestamp,
-    journal: &mut Vec<Entry>,
-) -> Result<(), Refusal> {
-    let id = step.id.clone();
-    journal.push(Entry::Undoing { step: id.clone(), at });
-    for action in &step.undo {
-        match host.act(step, action, journal) {
-            Ok(_) => {}
-            Err(Refusal::Failed(because)) => {
-                journal.push(Entry::UndoFailed {
-                    step: id.clone(),
-                    at,
-                    because: vec![because.clone()],
-                    hint: None,
-                });
-                let (because, undo_error) = (Vec::new(), vec![because]);
-                journal.push(Entry::Ended { at, outcome: Outcome::Stuck { step: id, because, undo_error } });
-                return Ok(());
-            }
+    plan: &Plan,
+    actions: &[Action],
+    journal: &[Entry],
+) -> Result<Result<Output, String>, Refusal> {
+    let mut last = Output::None;
+    for action in actions {
+        match host.act(plan, action, journal) {
+            Ok(output) => last = output,
+            Err(Refusal::Failed(because)) => return Ok(Err(because)),
             Err(other) => return Err(other),
         }
     }
-    journal.push(Entry::Undone { step: id, at });
-    Ok(())
+    Ok(Ok(last))
 }
 
 /// Follows a plan that nothing interrupts.
