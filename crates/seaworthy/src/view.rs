@@ -138,12 +138,22 @@ impl View {
 
     /// A moving line while a step runs.
     fn move_along(&self, what: &str) {
-        let style =
-            ProgressStyle::with_template("  {spinner} {msg}  {elapsed}").expect("the template is fixed");
+        let style = ProgressStyle::with_template("  {spinner} {msg}  {prefix}  {elapsed}")
+            .expect("the template is fixed");
         let bar = ProgressBar::new_spinner().with_style(style).with_message(what.to_owned());
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
         if let Ok(mut moving) = self.moving.lock() {
             *moving = Some(bar);
+        }
+    }
+
+    /// Words in the moving line about how far its step has come.
+    pub(crate) fn meanwhile(&self) -> impl Fn(&str) + Send + Sync + use<> {
+        let moving = Arc::clone(&self.moving);
+        move |words: &str| {
+            if let Some(bar) = moving.lock().ok().as_ref().and_then(|moving| moving.as_ref()) {
+                bar.set_prefix(words.to_owned());
+            }
         }
     }
 

@@ -5,6 +5,7 @@ mod bootstrap;
 mod deploy;
 mod destroy;
 mod determinism;
+mod images;
 mod journal;
 mod lint;
 mod refusals;

@@ -11,7 +11,7 @@ pub(crate) async fn deploy(args: SharesArgs, settings: &Settings, view: &View) -
     let loaded = context::load(settings)?;
     context::understood(&loaded)?;
     view.diagnostics(&loaded.diagnostics);
-    let engine = context::engine(settings, &loaded).await?;
+    let engine = context::engine(settings, &loaded, view).await?;
     preflight::gate(settings, view, &loaded, engine.kind())?;
     let operations = context::on(settings, engine, loaded)?;
     let people = People { shares: settings::shares(&args)?, ..People::default() };

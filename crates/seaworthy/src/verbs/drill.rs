@@ -6,7 +6,7 @@ use crate::{cli::DrillArgs, context, settings::Settings, view::View};
 
 pub(crate) async fn drill(args: DrillArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let DrillArgs { set, sets, shares } = args;
-    let operations = context::operations(settings).await?;
+    let operations = context::operations(settings, view).await?;
     let given = context::given(&sets, Some(&shares))?;
     let contents = operations.open_set(set.as_deref(), &given).await?;
     let finished = operations.drill(&contents, given, &view.teller()).await?;

@@ -8,7 +8,7 @@ use crate::{cli::PlanArgs, context, settings::Settings, view::View};
 
 pub(crate) async fn plan(args: PlanArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let PlanArgs { verb, what, volumes, sets } = args;
-    let operations = context::operations(settings).await?;
+    let operations = context::operations(settings, view).await?;
     let typed = Some(operations.shape.stack.to_string());
     let bootstrap =
         |shape: &Shape, facts: &Facts, policy: &Policy| plan::bootstrap(shape, &[], facts, policy);

@@ -6,7 +6,7 @@ use crate::{cli::RestoreArgs, context, settings::Settings, view::View};
 
 pub(crate) async fn restore(args: RestoreArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let RestoreArgs { set, confirm, sets, shares } = args;
-    let operations = context::operations(settings).await?;
+    let operations = context::operations(settings, view).await?;
     let mut given = context::given(&sets, Some(&shares))?;
     given.confirmed = confirm;
     let contents = operations.open_set(set.as_deref(), &given).await?;
