@@ -1,22 +1,32 @@
 #!/usr/bin/env bash
 # Makes sure that a container engine answers, for live lanes.
 #
-#   ci/engine.sh start FILE    starts one where none answers, and writes its process id to FILE
-#   ci/engine.sh stop FILE     stops the one that FILE names; does nothing where there is no FILE
+#   ci/engine.sh start FILE        starts one where none answers, and writes its process id to FILE
+#   ci/engine.sh start FILE BIN    starts the one whose programs are in BIN, with data of its own: no other may run
+#   ci/engine.sh stop FILE         stops the one that FILE names; does nothing where there is no FILE
 set -euo pipefail
 
 start() {
-    local file=$1 log=${1%.pid}.log
+    local file=$1 bin=${2:-} log=${1%.pid}.log arguments=()
     if docker info >/dev/null 2>&1; then
-        echo "engine: one answers already"
-        return
+        if [[ -z $bin ]]; then
+            echo "engine: one answers already"
+            return
+        fi
+        echo "engine: another one runs, and they would share bridges and rules: stop it first" >&2
+        return 1
     fi
     mkdir -p "$(dirname "$file")"
-    setsid dockerd >"$log" 2>&1 </dev/null &
+    if [[ -n $bin ]]; then
+        PATH=$bin:$PATH
+        # Long paths do not fit a socket's name.
+        arguments=(--data-root "${file%.pid}.data" --exec-root /run/seaworthy-ci --pidfile "${file%.pid}.own")
+    fi
+    setsid dockerd "${arguments[@]}" >"$log" 2>&1 </dev/null &
     echo $! >"$file"
-    for _ in $(seq 60); do
+    for _ in $(seq 120); do
         if docker info >/dev/null 2>&1; then
-            echo "engine: started"
+            echo "engine: started $(docker version --format '{{.Server.Version}}, API {{.Server.APIVersion}}')"
             return
         fi
         kill -0 "$(cat "$file")" 2>/dev/null || break
@@ -28,13 +38,18 @@ start() {
     return 1
 }
 
+# Waits until it is gone: the next one takes its bridge and its socket.
 stop() {
-    local file=$1
-    if [[ -s $file ]]; then
-        kill "$(cat "$file")" 2>/dev/null || true
-        rm -f "$file"
-        echo "engine: stopped"
-    fi
+    local file=$1 pid
+    if [[ ! -s $file ]]; then return; fi
+    pid=$(cat "$file")
+    kill "$pid" 2>/dev/null || true
+    for _ in $(seq 60); do
+        kill -0 "$pid" 2>/dev/null || break
+        sleep 0.5
+    done
+    rm -f "$file"
+    echo "engine: stopped"
 }
 
 "$@"

@@ -4,13 +4,15 @@ set -euo pipefail
 
 needs=(
     dockerd:docker.io docker:docker.io mmdebstrap:mmdebstrap age:age zstd:zstd strace:strace jq:jq
-    openssl:openssl psql:postgresql-client pg_restore:postgresql-client busybox:busybox-static python3:python3
+    openssl:openssl pkg-config:pkg-config psql:postgresql-client pg_restore:postgresql-client busybox:busybox-static python3:python3
 )
 
 missing=()
 for need in "${needs[@]}"; do
     command -v "${need%%:*}" >/dev/null || missing+=("${need#*:}")
 done
+# The current engine's runtime is built with it.
+[[ -e /usr/include/seccomp.h ]] || missing+=(libseccomp-dev)
 # Tests make clusters of their own; the server's programs are not on PATH.
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 if [[ ${#missing[@]} -eq 0 ]]; then

@@ -1,180 +1,18 @@
 //! The signed record that a drill passed, or did not: what a certificate is later made of.
 
 use std::{
-    collections::BTreeMap,
     io,
     path::{Path, PathBuf},
 };
 
-use plan::set::SetId;
-use serde::{Deserialize, Serialize};
+use plan::proof::{EVIDENCE_SCHEMA, Evidence};
+use serde::Deserialize;
 use serde_json::Value;
-use stack::StackName;
 
 use crate::{
     disk::{create_only, make_directories},
     signature::{Seal, SignatureError, check_schema, envelope, open_envelope, unreadable},
 };
-
-/// The version string an evidence carries.
-pub const EVIDENCE_SCHEMA: &str = "seaworthy.evidence/1";
-
-/// What a drill found. Times are whole milliseconds: a signed paper holds no fractions.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
-    /// `seaworthy.evidence/1`.
-    pub schema: String,
-    /// The set that was drilled.
-    pub set: SetId,
-    /// SHA-256 of its manifest.
-    pub manifest_sha256: String,
-    /// The stack.
-    pub stack: StackName,
-    /// The shape.
-    pub shape: String,
-    /// When the drill began: the moment of the imagined loss.
-    pub began_at: jiff::Timestamp,
-    /// When it ended.
-    pub ended_at: jiff::Timestamp,
-    /// How far the set is proven.
-    pub level: Ladder,
-    /// What each phase took, in order.
-    pub phases: Vec<PhaseTime>,
-    /// What would be lost.
-    pub recovery_point: RecoveryPoint,
-    /// From the declaration of the loss to the last probe that passed: the measured RTO.
-    pub recovery_ms: u64,
-    /// The declared RPO.
-    pub recovery_point_target_ms: Option<u64>,
-    /// The declared RTO.
-    pub recovery_target_ms: Option<u64>,
-    /// Rows of every table, in the manifest and after the restore.
-    pub counts: Vec<CountProof>,
-    /// Each canary.
-    pub canaries: Vec<CanaryProof>,
-    /// Each probe of the application.
-    pub probes: Vec<ProbeProof>,
-    /// Each object.
-    pub sizes: Vec<ObjectSize>,
-    /// Version of the tool that drilled.
-    pub tool: String,
-}
-
-/// How far a set is proven. Each step includes those before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Ladder {
-    /// It is listed.
-    L0,
-    /// Its bytes are those that were written.
-    L1,
-    /// Every object decodes to what was captured.
-    L2,
-    /// It was restored into a throwaway; canaries decrypt and counts match.
-    L3,
-    /// The whole stack ran on it; the application's probes answered.
-    L4,
-}
-
-/// One phase of a drill.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PhaseTime {
-    /// `fetch`, `keys`, `data`, `app`.
-    pub name: String,
-    /// What it took.
-    pub ms: u64,
-}
-
-/// The two figures of an RPO.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RecoveryPoint {
-    /// Newest heartbeat found after the restore.
-    pub heartbeat: Option<jiff::Timestamp>,
-    /// What would be lost if everything were lost now: from the heartbeat, else the set's point, to `began_at`.
-    pub if_lost_now_ms: u64,
-    /// How far the capture was behind the writers: from the heartbeat to the set's point.
-    pub capture_lag_ms: Option<u64>,
-}
-
-impl RecoveryPoint {
-    /// Both figures, of a loss at `now`. A clock that runs behind the heartbeat's counts as no loss.
-    pub fn measure(now: jiff::Timestamp, point: jiff::Timestamp, heartbeat: Option<jiff::Timestamp>) -> Self {
-        let since = |later: jiff::Timestamp, earlier: jiff::Timestamp| {
-            u64::try_from(later.as_millisecond() - earlier.as_millisecond()).unwrap_or(0)
-        };
-        Self {
-            heartbeat,
-            if_lost_now_ms: since(now, heartbeat.unwrap_or(point)),
-            capture_lag_ms: heartbeat.map(|heartbeat| since(point, heartbeat)),
-        }
-    }
-}
-
-/// Rows of one table, as captured and as restored. `None`: the table is missing on that side.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CountProof {
-    /// The object it came in.
-    pub object: String,
-    /// The table.
-    pub table: String,
-    /// In the manifest.
-    pub captured: Option<u64>,
-    /// After the restore.
-    pub restored: Option<u64>,
-}
-
-impl CountProof {
-    /// Compares every table of one object.
-    pub fn compare(
-        object: &str,
-        captured: &BTreeMap<String, u64>,
-        restored: &BTreeMap<String, u64>,
-    ) -> Vec<Self> {
-        let tables: std::collections::BTreeSet<_> = captured.keys().chain(restored.keys()).collect();
-        let proof = |table: &String| Self {
-            object: object.to_owned(),
-            table: table.clone(),
-            captured: captured.get(table).copied(),
-            restored: restored.get(table).copied(),
-        };
-        tables.into_iter().map(proof).collect()
-    }
-
-    /// Whether both sides agree.
-    pub fn holds(&self) -> bool {
-        self.captured == self.restored
-    }
-}
-
-/// One canary.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CanaryProof {
-    /// The Transit key.
-    pub key: String,
-    /// Whether it gave the plaintext that was encrypted.
-    pub decrypts: bool,
-}
-
-/// One probe of the application.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ProbeProof {
-    /// The probe in words.
-    pub probe: String,
-    /// What came back, in words.
-    pub saw: String,
-    /// Whether that is what was asked for.
-    pub passed: bool,
-}
-
-/// One object's size.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ObjectSize {
-    /// Its name.
-    pub object: String,
-    /// Before compression.
-    pub plain_bytes: u64,
-    /// On the target.
-    pub sealed_bytes: u64,
-}
 
 /// Evidence, and the signature it came with.
 #[derive(Debug, Clone, PartialEq)]

@@ -11,6 +11,9 @@
 //! A set without a manifest does not exist. Every call here is safe to do twice, and a crash between any two leaves
 //! either nothing or an uncommitted set that nobody lists.
 
+// Only the binary's view talks to a person, through the streams it holds.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod chain;
 mod disk;
 mod evidence;
@@ -28,10 +31,7 @@ mod writer;
 
 pub use chain::{Break, ChainError, verify_chain};
 pub use disk::{TargetError, TargetTrouble};
-pub use evidence::{
-    CanaryProof, CountProof, EVIDENCE_SCHEMA, Evidence, EvidenceError, Ladder, ObjectSize, PhaseTime,
-    ProbeProof, RecoveryPoint, SignedEvidence,
-};
+pub use evidence::{EvidenceError, SignedEvidence};
 pub use header::ObjectHeader;
 pub use open::{OpenError, OpenStream, open_bytes, open_stream, verify_object, verify_sealed};
 pub use postgres::{
@@ -43,4 +43,9 @@ pub use signature::{SignatureError, SignedManifest, canonical};
 pub use sqlite::{SqliteError, SqlitePlace, capture as capture_sqlite, restore as restore_sqlite};
 pub use tail::ProgramFailed;
 pub use target::{Listing, Target};
+// What evidence says is decided in `plan`; here it is with its signature.
+pub use plan::proof::{
+    CanaryProof, CountProof, EVIDENCE_SCHEMA, Evidence, Ladder, ObjectSize, PhaseTime, ProbeProof,
+    RecoveryPoint,
+};
 pub use writer::SetWriter;

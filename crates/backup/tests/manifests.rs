@@ -181,6 +181,7 @@ fn evidence() -> Evidence {
         began_at,
         ended_at: "2026-11-21T09:00:22Z".parse().unwrap(),
         level: Ladder::L4,
+        not_proven: Vec::new(),
         phases: vec![PhaseTime { name: "data".into(), ms: 14_000 }],
         recovery_point: RecoveryPoint::measure(
             began_at,

@@ -8,7 +8,7 @@ use crate::{
     known::{self, Store},
 };
 
-pub(crate) const CHECKS: [Check; 3] = [
+pub(crate) const CHECKS: [Check; 4] = [
     Check {
         id: "dev-token-in-production",
         catalogue: Some("KMS-001"),
@@ -47,6 +47,19 @@ pub(crate) const CHECKS: [Check; 3] = [
         source: "this project",
         requirements: &[],
         look: process_engine,
+    },
+    Check {
+        id: "loose-origin",
+        catalogue: None,
+        level: Level::High,
+        production: Reach::ProductionOnly,
+        mode: Mode::Static,
+        what: "a production shape names an origin that is open, unencrypted or a developer's own machine",
+        why: "whoever is let in by such an origin speaks for every user",
+        fix: "name exact origins with `https://` in `[shape.NAME] origins`",
+        source: "OWASP ASVS 5.0, 3.4 (origin policy)",
+        requirements: &["E10"],
+        look: loose_origin,
     },
 ];
 
@@ -143,4 +156,25 @@ fn process_engine(input: &Input<'_>) -> Vec<Seen> {
     let message = format!("shape `{}` is production and would run on the process engine", input.shape.name);
     let process = input.engine == EngineKind::Process;
     process.then(|| Seen::in_stack("/stack/engine", message, "process")).into_iter().collect()
+}
+
+fn loose_origin(input: &Input<'_>) -> Vec<Seen> {
+    let loose = |origin: &String| {
+        let why = looseness(origin)?;
+        Some(Seen::in_stack("", format!("origin `{origin}` {why}"), origin))
+    };
+    input.shape.origins.iter().filter_map(loose).collect()
+}
+
+/// What is wrong with an origin, where something is.
+fn looseness(origin: &str) -> Option<&'static str> {
+    if origin.contains('*') {
+        return Some("lets anybody in");
+    }
+    let Some(rest) = origin.strip_prefix("https://") else { return Some("is not `https://`") };
+    let authority = rest.split('/').next().unwrap_or_default();
+    let host = authority.strip_prefix('[').and_then(|ip| ip.split(']').next());
+    let host = host.unwrap_or_else(|| authority.split(':').next().unwrap_or_default());
+    let own = host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback());
+    own.then_some("is the machine of whoever opens it")
 }

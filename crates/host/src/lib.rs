@@ -1,5 +1,8 @@
 //! One machine: container engine, native processes, files, and `reach`, the one way to talk to a service.
 
+// Only the binary's view talks to a person, through the streams it holds.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod docker;
 mod engine;
 pub mod files;

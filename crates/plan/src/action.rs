@@ -8,7 +8,7 @@ use stack::{
     StackName, State, Transit,
 };
 
-use crate::set::SetId;
+use crate::{proof::Goal, set::SetId};
 
 /// What one step does. Every action is safe to do twice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,7 +126,17 @@ pub enum Action {
         /// The set.
         set: SetId,
     },
-    /// Bring back part of a set.
+    /// Bring the stack's secret values back, into the sealed store.
+    RestoreSecrets {
+        /// The set.
+        set: SetId,
+    },
+    /// Bring the release back: shape, files, held values.
+    RestoreRelease {
+        /// The set.
+        set: SetId,
+    },
+    /// Bring back what a service holds.
     Restore {
         /// The set.
         set: SetId,
@@ -141,6 +151,9 @@ pub enum Action {
     WriteEvidence {
         /// The set it proves.
         set: SetId,
+        /// What it is measured by.
+        #[serde(default)]
+        goal: Goal,
     },
     /// Forget what is kept of a project that was a throwaway: its secrets and releases.
     Forget {
@@ -149,6 +162,8 @@ pub enum Action {
     },
     /// Wait for a person.
     Person {
+        /// Which control it is.
+        control: String,
         /// Who is asked for: an owner or a role.
         owner: String,
         /// What to do, in one paragraph.
@@ -248,7 +263,7 @@ pub struct Container {
     pub service: ServiceName,
     /// Compose's container number, from 1.
     pub number: u32,
-    /// The release it belongs to.
+    /// The release it belongs to; 0 for a key store that is made before any. See [`Container::of_release`].
     pub release: u64,
     /// What it is made from: changes whenever the container would differ.
     pub identity: String,
@@ -262,6 +277,13 @@ pub struct Container {
     pub files: Vec<Delivered>,
     /// Labels: the user's, Compose's and `seaworthy.*`.
     pub labels: BTreeMap<String, String>,
+}
+
+impl Container {
+    /// The release whose content it is made from; `None`: none is there yet, and the files just read are all there is.
+    pub fn of_release(&self) -> Option<u64> {
+        (self.release > 0).then_some(self.release)
+    }
 }
 
 /// A mount as the engine is told it.
@@ -432,14 +454,10 @@ pub enum KeyStep {
     },
 }
 
-/// Which part of a set is brought back.
+/// What of a service is brought back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "part", rename_all = "kebab-case")]
 pub enum RestorePart {
-    /// The stack's secret values, into the sealed store.
-    Secrets,
-    /// The release: shape, files, held values.
-    Release,
     /// The key store's snapshot, forced into a fresh store that is then unsealed with the holders' shares.
     KeyStore {
         /// How the stack declares it.

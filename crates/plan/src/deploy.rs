@@ -5,6 +5,7 @@ use stack::{ServiceName, Shape};
 
 use crate::{
     Action, Facts, Plan, Policy, ReleaseSeen, Verb,
+    control::ask_people,
     desired::Versions,
     place::Placing,
     refusal::refuse_unready,
@@ -46,6 +47,7 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
     let changing: Vec<ServiceName> =
         gap.changes.iter().map(|change| change.container.service.clone()).collect();
     placing.prepare(&mut steps, &changing);
+    let attested = ask_people(shape, facts, policy, &mut steps);
     // What only stood still or was sealed is the release it was: a rollback must not find it twice.
     let number = match facts.current.filter(|_| gap.changes.is_empty() && !changed_for_us) {
         Some(current) => current,
@@ -61,6 +63,7 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
     make_good(&placing, &mut steps, number, &gap);
     plan.steps = steps.finish();
     plan.not_done = gap.not_done;
+    plan.not_done.extend(attested);
     plan.release = Some(number);
     Ok(plan)
 }

@@ -168,7 +168,7 @@ fn identity(container: &Container, versions: &Versions) -> String {
 fn concerning_the_engine(settings: &Service) -> serde_json::Map<String, Value> {
     let value = serde_json::to_value(settings).expect("plain values always serialise");
     let Value::Object(mut map) = value else { return serde_json::Map::new() };
-    for ours in ["probes", "overlap", "depends_on", "pull_policy", "networks", "mounts", "files"] {
+    for ours in ["probes", "depends_on", "pull_policy", "networks", "mounts", "files"] {
         map.remove(ours);
     }
     map

@@ -5,8 +5,10 @@ use stack::{ServiceName, Shape, StackName};
 
 use crate::{
     Action, Effect, Facts, Plan, Policy, Verb,
+    bootstrap::is_captured,
     destroy::remove_networks_and_volumes,
     place::Placing,
+    proof::Goal,
     refusal::refuse_ground,
     restore::{SetContents, bring_back},
     steps::Steps,
@@ -31,14 +33,23 @@ pub fn drill(contents: &SetContents, facts: &Facts, policy: &Policy) -> Result<P
     bring_back(contents, &placing, &mut steps);
     let set = contents.manifest.set.clone();
     let because = ["what was proven is kept, signed".to_owned()];
-    steps.add("evidence", &set.0, Action::WriteEvidence { set: set.clone() }, &because);
+    let goal = Goal::of(&contents.shape);
+    steps.add("evidence", &set.0, Action::WriteEvidence { set: set.clone(), goal }, &because);
     remove_throwaway(&shape, &mut steps);
     let mut plan = Plan::empty(Verb::Drill, &contents.shape, facts, policy);
     plan.project = shape.stack.clone();
     plan.interrupted = crate::Interrupted::Unwinds;
     plan.set = Some(set);
     plan.steps = steps.finish();
+    let left_out = contents.shape.services.keys().filter(|name| !shape.services.contains_key(name));
+    plan.not_done = left_out.map(|name| left_out_because(&contents.shape, name)).collect();
     Ok(plan)
+}
+
+fn left_out_because(shape: &Shape, service: &ServiceName) -> String {
+    let holds = shape.states.get(service).is_some_and(|state| is_captured(&state.kind));
+    let so = if holds { ", and so the set will not be proven" } else { "" };
+    format!("`{service}` is not named in `[drill] services`: it is left out{so}")
 }
 
 /// The throwaway: another project, no published port, every network without a way out.

@@ -32,6 +32,22 @@ pub struct Facts {
     pub key_stores: BTreeMap<ServiceName, KeyStoreSeen>,
     /// Sets on the targets, newest first.
     pub sets: Vec<SetSeen>,
+    /// What people have attested, newest first.
+    #[serde(default)]
+    pub attested: Vec<Attested>,
+}
+
+/// A person said that a control was done.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attested {
+    /// The control.
+    pub control: String,
+    /// What they had been asked to do.
+    pub instruction: String,
+    /// Who.
+    pub who: String,
+    /// When.
+    pub at: jiff::Timestamp,
 }
 
 /// The machine and its engine.

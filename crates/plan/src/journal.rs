@@ -42,6 +42,9 @@ pub enum Entry {
         at: jiff::Timestamp,
         /// The chain of causes, nearest first.
         because: Vec<String>,
+        /// What to do about it, where whoever failed knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
     },
     /// It needs a person; the run stops here and can be taken up again.
     Waiting {
@@ -92,6 +95,9 @@ pub enum Entry {
         at: jiff::Timestamp,
         /// The chain of causes.
         because: Vec<String>,
+        /// What to do about it, where whoever failed knows.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        hint: Option<String>,
     },
     /// The run is over.
     Ended {
@@ -260,6 +266,8 @@ pub struct Progress {
     pub outcome: Option<Outcome>,
     /// Times of each step: started, ended.
     pub times: BTreeMap<StepId, (jiff::Timestamp, Option<jiff::Timestamp>)>,
+    /// What to do about a step that failed, or whose undo did, where that is known.
+    pub hints: BTreeMap<StepId, String>,
     /// The step whose undo failed last, until it is tried again.
     undo_failed: Option<StepId>,
     entries: usize,
@@ -309,7 +317,7 @@ impl Progress {
                 self.done.insert(step.clone(), output.clone());
                 self.ended(step, *at);
             }
-            Entry::Failed { step, at, because } if !unwinding && self.running.as_ref() == Some(step) => {
+            Entry::Failed { step, at, because, .. } if !unwinding && self.running.as_ref() == Some(step) => {
                 self.unwinding = Some((Some(step.clone()), because.clone()));
                 self.ended(step, *at);
             }
@@ -344,6 +352,9 @@ impl Progress {
                 self.outcome = Some(outcome.clone());
             }
             _ => return Err(impossible()),
+        }
+        if let Some((step, hint)) = entry.hint() {
+            self.hints.insert(step.clone(), hint.to_owned());
         }
         Ok(())
     }
@@ -396,6 +407,16 @@ impl Progress {
 }
 
 impl Entry {
+    /// What to do about a failure, where that is known, and the step that failed.
+    pub fn hint(&self) -> Option<(&StepId, &str)> {
+        match self {
+            Entry::Failed { step, hint, .. } | Entry::UndoFailed { step, hint, .. } => {
+                Some((step, hint.as_deref()?))
+            }
+            _ => None,
+        }
+    }
+
     /// The step it is about.
     pub fn step(&self) -> Option<&StepId> {
         match self {

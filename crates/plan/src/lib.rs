@@ -3,10 +3,12 @@
 mod action;
 mod backup;
 mod bootstrap;
+mod control;
 mod deploy;
 pub mod desired;
 mod destroy;
 mod drill;
+mod evidence;
 mod facts;
 mod images;
 mod journal;
@@ -15,6 +17,7 @@ pub mod needs;
 mod place;
 mod plan;
 mod policy;
+pub mod proof;
 mod references;
 mod refusal;
 mod restore;
@@ -32,9 +35,10 @@ pub use bootstrap::bootstrap;
 pub use deploy::deploy;
 pub use destroy::destroy;
 pub use drill::{drill, drill_shape};
+pub use evidence::evidence;
 pub use facts::{
-    ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen, SecretSeen,
-    SetSeen, VolumeSeen,
+    Attested, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, ReleaseSeen,
+    SecretSeen, SetSeen, VolumeSeen,
 };
 pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress};
 pub use lint::lint;

@@ -121,13 +121,12 @@ pub(crate) fn bring_back(contents: &SetContents, placing: &Placing<'_>, steps: &
         container: placing.shape.container_name(service),
         part,
     };
-    let nobody = ServiceName::from("");
     let forget = Action::Forget { project: placing.shape.stack.clone() };
-    let secrets = steps.add("restore", "secrets", part(&nobody, RestorePart::Secrets), &because);
+    let secrets = steps.add("restore", "secrets", Action::RestoreSecrets { set: set.clone() }, &because);
     if placing.shape.stack != contents.shape.stack {
         secrets.undone_by([forget]);
     }
-    steps.add("restore", "release", part(&nobody, RestorePart::Release), &because);
+    steps.add("restore", "release", Action::RestoreRelease { set: set.clone() }, &because);
     let order = placing.shape.start_order();
     placing.prepare(steps, &order);
     let states: BTreeMap<&ServiceName, &State> = placing

@@ -3,7 +3,6 @@
 //! A report is what `--json` prints ([`RunReport`], [`FindingsReport`] …). [`text`] renders the same report for a
 //! person, and computes nothing of its own.
 
-mod drill;
 mod findings;
 mod lists;
 mod refusal;
@@ -15,7 +14,6 @@ mod status;
 pub mod text;
 mod validate;
 
-pub use drill::{Canary, DrillReport, Phase, Probe, RecoveryPoint, Size, TableCount};
 pub use findings::{FindingReport, FindingsReport, findings_report};
 pub use lists::{BackupsReport, RunLine, RunsReport, SetLine, run_line};
 pub use refusal::Refusal;

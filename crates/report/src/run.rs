@@ -1,7 +1,7 @@
 //! What a verb that acts says: `seaworthy.run/1`, the fold of a journal for people and scripts.
 
 use diag::{Diagnostic, Exit};
-use plan::{Action, Effect, KeyStep, Outcome, Output, Plan, Progress, Step, StepId, Verb};
+use plan::{Action, Effect, KeyStep, Outcome, Output, Plan, Progress, Step, StepId, Verb, proof::Evidence};
 use serde::Serialize;
 
 use crate::Said;
@@ -39,6 +39,8 @@ pub struct RunReport {
     pub kept: Vec<String>,
     /// Files written for a person.
     pub wrote: Vec<String>,
+    /// What was proven of the set, as it was signed; `null` where no evidence was written.
+    pub evidence: Option<Evidence>,
     /// What was looked at and not done, with the reason.
     pub not_done: Vec<String>,
     /// Everything there is to say.
@@ -156,6 +158,9 @@ pub fn run_report(plan: &Plan, progress: &Progress, told: Told<'_>) -> RunReport
     let outcome = outcome_of(plan, progress);
     let mut diagnostics: Vec<Said> = told.diagnostics.iter().map(Said::from).collect();
     diagnostics.extend(failure(plan, progress, told).iter().map(Said::from));
+    let evidence = evidence(plan, progress);
+    let unproven = unproven(plan, outcome, evidence.as_ref());
+    diagnostics.extend(unproven.iter().map(Said::from));
     let live = match outcome {
         RunOutcome::Applied => plan.release.or(plan.from).filter(|_| plan.verb != Verb::Destroy),
         _ => plan.from,
@@ -167,7 +172,7 @@ pub fn run_report(plan: &Plan, progress: &Progress, told: Told<'_>) -> RunReport
         project: plan.project.to_string(),
         shape: plan.shape.clone(),
         outcome,
-        exit: exit_of(outcome),
+        exit: if unproven.is_some() { Exit::Findings } else { exit_of(outcome) },
         run: told.run.map(ToOwned::to_owned),
         release: ReleaseReport { live, tried: plan.release },
         set: plan.set.as_ref().map(ToString::to_string),
@@ -176,6 +181,7 @@ pub fn run_report(plan: &Plan, progress: &Progress, told: Told<'_>) -> RunReport
         seconds: span(progress, |_| true),
         kept: kept(plan, progress),
         wrote: wrote(progress),
+        evidence,
         not_done: plan.not_done.clone(),
         diagnostics,
         waiting_for: progress.waiting.as_ref().map(|(_, instruction)| instruction.clone()),
@@ -211,10 +217,10 @@ fn failure(plan: &Plan, progress: &Progress, told: Told<'_>) -> Vec<Diagnostic> 
             because.split_first().map_or(("it failed", because), |(one, rest)| (one.as_str(), rest));
         let mut said = Diagnostic::error(id, first);
         said.causes = rest.to_vec();
-        let number = step.and_then(|id| plan.steps.iter().position(|step| step.id == *id)).map(|at| at + 1);
-        if let (Some(run), Some(number)) = (told.run, number) {
-            said = said.hint(format!("seaworthy runs show {run} --step {number}"));
-        }
+        let number = step.and_then(|step| number_of(plan, step));
+        let known = step.and_then(|id| progress.hints.get(id)).cloned();
+        let look = told.run.zip(number).map(|(run, number)| show_step(run, number));
+        said.hint = known.or(look);
         said
     };
     match &progress.outcome {
@@ -224,6 +230,29 @@ fn failure(plan: &Plan, progress: &Progress, told: Told<'_>) -> Vec<Diagnostic> 
         }
         _ => Vec::new(),
     }
+}
+
+/// What was proven, once it is written down: the fold gives what was signed.
+fn evidence(plan: &Plan, progress: &Progress) -> Option<Evidence> {
+    let written = plan.steps.iter().any(|step| {
+        let kept = matches!(progress.done.get(&step.id), Some(Output::Wrote { .. }));
+        matches!(step.action, Action::WriteEvidence { .. }) && kept
+    });
+    plan::evidence(plan, progress).filter(|_| written)
+}
+
+/// A drill that did all its steps and yet does not prove its set: what it was asked for is not so.
+fn unproven(plan: &Plan, outcome: RunOutcome, evidence: Option<&Evidence>) -> Option<Diagnostic> {
+    if plan.verb != Verb::Drill || outcome != RunOutcome::Applied || evidence.is_some_and(Evidence::proves) {
+        return None;
+    }
+    let set = plan.set.as_ref().map(ToString::to_string).unwrap_or_default();
+    let said = |why: &str| Diagnostic::error("not-proven", format!("set {set} is not proven: {why}"));
+    Some(match evidence {
+        Some(_) => said("what is in it was not all tried")
+            .hint("`[drill] services` leaves out what holds keys or data: name it, or leave the list empty"),
+        None => said("the run holds no evidence"),
+    })
 }
 
 fn next_command(plan: &Plan, progress: &Progress, outcome: RunOutcome, run: Option<&str>) -> Option<String> {
@@ -246,12 +275,25 @@ fn next_command(plan: &Plan, progress: &Progress, outcome: RunOutcome, run: Opti
         }
         RunOutcome::Stuck => {
             let Some(Outcome::Stuck { step, .. }) = &progress.outcome else { return None };
-            let number = plan.steps.iter().position(|known| known.id == *step)? + 1;
-            Some(format!("seaworthy runs show {run} --step {number}"))
+            Some(show_step(run, number_of(plan, step)?))
+        }
+        // The hint of the failure says what to do about it; this, where to look.
+        RunOutcome::Undone => {
+            let (failed, _) = progress.unwinding.as_ref()?;
+            let step = failed.as_ref().filter(|step| progress.hints.contains_key(step))?;
+            Some(show_step(run, number_of(plan, step)?))
         }
         RunOutcome::Unfinished => Some(format!("seaworthy {}", plan.verb)),
         _ => None,
     }
+}
+
+fn number_of(plan: &Plan, step: &StepId) -> Option<usize> {
+    plan.steps.iter().position(|known| known.id == *step).map(|at| at + 1)
+}
+
+fn show_step(run: &str, number: usize) -> String {
+    format!("seaworthy runs show {run} --step {number}")
 }
 
 fn step_report(n: usize, step: &Step, progress: &Progress) -> StepReport {

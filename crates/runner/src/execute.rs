@@ -125,10 +125,10 @@ fn after(step: &Step, result: Result<Output, StepError>, at: jiff::Timestamp) ->
     match result {
         Ok(output) => Entry::Succeeded { step: step_id, at, output },
         Err(StepError::Waiting { instruction }) => Entry::Waiting { step: step_id, at, instruction },
-        Err(StepError::Failed(because)) if step.forgiving => {
+        Err(StepError::Failed { because, .. }) if step.forgiving => {
             Entry::Succeeded { step: step_id, at, output: Output::Left { because: because.join(": ") } }
         }
-        Err(StepError::Failed(because)) => Entry::Failed { step: step_id, at, because },
+        Err(StepError::Failed { because, hint }) => Entry::Failed { step: step_id, at, because, hint },
     }
 }
 
@@ -143,8 +143,8 @@ async fn take_back(
     write(run, Entry::Undoing { step: step.id.clone(), at: clock.now() }, told)?;
     for action in &step.undo {
         let Err(error) = world.apply(step, action, so_far(run)).await else { continue };
-        let undo_error = match error {
-            StepError::Failed(because) => because,
+        let (undo_error, hint) = match error {
+            StepError::Failed { because, hint } => (because, hint),
             // What a person has, an undo waits for too: shares of a key store that comes back sealed.
             StepError::Waiting { instruction } => {
                 return Ok(Entry::Waiting { step: step.id.clone(), at: clock.now(), instruction });
@@ -152,7 +152,7 @@ async fn take_back(
         };
         let because = run.progress().unwinding.clone().map(|(_, because)| because).unwrap_or_default();
         let failed =
-            Entry::UndoFailed { step: step.id.clone(), at: clock.now(), because: undo_error.clone() };
+            Entry::UndoFailed { step: step.id.clone(), at: clock.now(), because: undo_error.clone(), hint };
         write(run, failed, told)?;
         let outcome = Outcome::Stuck { step: step.id.clone(), because, undo_error };
         return Ok(Entry::Ended { at: clock.now(), outcome });

@@ -2,7 +2,11 @@
 //!
 //! Start at [`execute`], the only loop; [`World`] is what a step may touch, [`RunStore`] what is remembered.
 
+// Only the binary's view talks to a person, through the streams it holds.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod contents;
+mod discretion;
 mod execute;
 pub mod live;
 mod loading;
@@ -16,7 +20,7 @@ mod world;
 
 pub use execute::{Ended, ExecuteError, Teller, execute};
 pub use loading::load;
-pub use operations::{Finished, Given, Operations, Planner, existing_keyring, open_keyring};
+pub use operations::{Finished, Given, Operations, Planner, existing_keyring, open_keyring, said};
 pub use release::{Release, ReleaseError};
 pub use run_store::{Run, RunError, RunStore, RunSummary};
 pub use state::{StackDir, StateDir};

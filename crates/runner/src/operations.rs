@@ -12,6 +12,7 @@ use crate::{
     Clock, Ended, Release, Run, RunStore, StackDir, StateDir, Teller, execute,
     live::{LiveWorld, People, SetAccess},
     survey,
+    world::remedy,
 };
 
 /// How long a verb waits for another one to let go of the stack.
@@ -298,7 +299,7 @@ impl Operations {
             place: self.state.stack(&shape.stack),
             keyring: self.keyring.clone(),
             materials,
-            shape: Some(shape),
+            shape,
             sets: self.set_access(given),
             people: given.people.clone(),
             clock: self.clock.clone(),
@@ -315,9 +316,9 @@ impl Operations {
         SetAccess {
             targets,
             recipients: self.shape.backup.recipients.clone(),
-            identities: Some(identities),
-            signer: Some(given.signer.clone().unwrap_or_else(|| self.keyring.signer_fingerprint())),
-            stack: Some(self.shape.stack.clone()),
+            identities,
+            signer: given.signer.clone().unwrap_or_else(|| self.keyring.signer_fingerprint()),
+            stack: self.shape.stack.clone(),
         }
     }
 
@@ -447,8 +448,13 @@ impl Operations {
 /// A planner: from shape, facts and policy to a plan.
 pub type Planner<'a> = &'a (dyn Fn(&Shape, &Facts, &Policy) -> Result<Plan, Stop> + Sync);
 
-fn said(id: &str, error: &(dyn std::error::Error + 'static)) -> Diagnostic {
-    Diagnostic::from_error(id, error)
+/// An error as a diagnostic, with what one of its causes knows to do about it.
+pub fn said(id: &str, error: &(dyn std::error::Error + 'static)) -> Diagnostic {
+    let said = Diagnostic::from_error(id, error);
+    match remedy(error) {
+        Some(hint) => said.hint(hint),
+        None => said,
+    }
 }
 
 /// Opens the keys of a state directory.

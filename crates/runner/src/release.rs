@@ -152,6 +152,11 @@ impl Release {
     /// # Errors
     /// When one cannot be read.
     pub fn list(dir: &StackDir) -> Result<Vec<Release>, ReleaseError> {
+        Self::numbers(dir)?.into_iter().map(|number| Self::read(dir, number)).collect()
+    }
+
+    /// Numbers of all releases on disk, in order.
+    pub(crate) fn numbers(dir: &StackDir) -> Result<Vec<u64>, ReleaseError> {
         let releases = dir.releases();
         let entries = match fs::read_dir(&releases) {
             Ok(entries) => entries,
@@ -161,7 +166,7 @@ impl Release {
         let mut numbers: Vec<u64> =
             entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok()).collect();
         numbers.sort_unstable();
-        numbers.into_iter().map(|number| Self::read(dir, number)).collect()
+        Ok(numbers)
     }
 
     /// One release.
@@ -179,17 +184,22 @@ impl Release {
     /// # Errors
     /// When they cannot be opened with this keyring.
     pub fn materials(&self, dir: &StackDir, keyring: &Keyring) -> Result<Materials, ReleaseError> {
-        let path = dir.releases().join(self.number.to_string()).join("held.age");
+        let mut materials = Self::held(dir, self.number, keyring)?;
+        for id in contents_of(&self.shape) {
+            materials.trees.insert(id.clone(), read_tree(&kept_path(dir, &id))?);
+        }
+        Ok(materials)
+    }
+
+    /// What release `number` holds sealed, without the content that it mounts.
+    pub(crate) fn held(dir: &StackDir, number: u64, keyring: &Keyring) -> Result<Materials, ReleaseError> {
+        let path = dir.releases().join(number.to_string()).join("held.age");
         let sealed = fs::read(&path).map_err(file(&path))?;
         let opened = secrets::open(keyring.identity(), &sealed)
-            .map_err(|err| ReleaseError::Sealed { number: self.number, because: err.to_string() })?;
+            .map_err(|err| ReleaseError::Sealed { number, because: err.to_string() })?;
         let held: Held = serde_json::from_slice(opened.expose())
             .map_err(|source| ReleaseError::Damaged { path, source })?;
-        let mut trees = BTreeMap::new();
-        for id in contents_of(&self.shape) {
-            trees.insert(id.clone(), read_tree(&kept_path(dir, &id))?);
-        }
-        Ok(held.into_materials(trees))
+        Ok(held.into_materials(BTreeMap::new()))
     }
 }
 

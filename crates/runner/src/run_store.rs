@@ -9,7 +9,7 @@ use std::{
 };
 
 use host::files::{Readers, make_dir, replace, sync_parent};
-use plan::{Entry, JournalError, Outcome, Plan, Progress, Verb};
+use plan::{Action, Attested, Entry, JournalError, Outcome, Plan, Progress, StepId, Verb};
 
 /// Why a run could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -175,6 +175,28 @@ impl RunStore {
         };
         let runs = self.ids()?.into_iter().filter_map(|id| self.read(&id).ok());
         Ok(runs.filter_map(|run| made_good(&run)).collect())
+    }
+
+    /// What people attested in any run, newest first. A run that cannot be read proves nothing.
+    ///
+    /// # Errors
+    /// When the runs cannot be listed.
+    pub fn attested(&self) -> Result<Vec<Attested>, RunError> {
+        let mut attested = Vec::new();
+        for id in self.ids()?.iter().rev() {
+            let (Ok(run), Ok(entries)) = (self.read(id), self.journal(id)) else { continue };
+            let asked = |step: &StepId| run.plan.steps.iter().find(|known| known.id == *step);
+            attested.extend(entries.into_iter().rev().filter_map(|entry| match entry {
+                Entry::Attested { step, at, who, proof: _ } => match &asked(&step)?.action {
+                    Action::Person { control, instruction, .. } => {
+                        Some(Attested { control: control.clone(), instruction: instruction.clone(), who, at })
+                    }
+                    _ => None,
+                },
+                _ => None,
+            }));
+        }
+        Ok(attested)
     }
 
     /// Ids, oldest first. A directory without a plan was never begun and is passed over.

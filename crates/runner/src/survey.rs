@@ -72,6 +72,10 @@ pub async fn survey(
             sets.extend(target.list()?.sets);
         }
     }
+    let attested = match shape.controls.is_empty() {
+        true => Vec::new(),
+        false => RunStore::new(dir.runs()).attested()?,
+    };
     sets.sort_by_key(|seen| std::cmp::Reverse(seen.sequence));
     sets.dedup_by(|one, other| one.id == other.id);
     Ok(Facts {
@@ -87,6 +91,7 @@ pub async fn survey(
         secrets,
         key_stores,
         sets,
+        attested,
     })
 }
 

@@ -11,7 +11,7 @@ use host::{
 use plan::{ClosedPort, ContainerSeen, Facts, MustAnswer, MustNot, Phase, Questions};
 use stack::ServiceName;
 
-use crate::Operations;
+use crate::{Operations, causes, discretion::Discretion, operations::said};
 
 /// What a live stack answered.
 #[derive(Debug, Default)]
@@ -43,6 +43,16 @@ impl Operations {
     /// # Errors
     /// When something could not be asked at all: that is not the same as passed.
     pub async fn validate(&self) -> Result<Validation, Stop> {
+        let asked = self.ask_all().await;
+        let discretion = Discretion::of(&self.dir(), &self.keyring, &self.materials);
+        let mut validation = asked.map_err(|stop| discretion.hush_stop(stop))?;
+        for answer in &mut validation.answers {
+            answer.saw = discretion.hush(&answer.saw);
+        }
+        Ok(validation)
+    }
+
+    async fn ask_all(&self) -> Result<Validation, Stop> {
         let facts = self.facts().await?;
         let Questions { must_answer, must_not, closed_ports, drift, not_asked } =
             plan::questions(&self.shape, &facts);
@@ -63,9 +73,8 @@ impl Operations {
         validation: &mut Validation,
     ) -> Result<(), Stop> {
         let ports: Vec<u16> = closed_ports.iter().map(|closed| closed.port).collect();
-        let open = host_listens(&ports)
-            .await
-            .map_err(|err| Stop::precondition(Diagnostic::from_error("host-addresses", &err)))?;
+        let open =
+            host_listens(&ports).await.map_err(|err| Stop::precondition(said("host-addresses", &err)))?;
         for ClosedPort { service, port } in closed_ports {
             let question = format!("{service}:{port} from every address of the host");
             let listening = open.iter().find(|listening| listening.port == *port);
@@ -105,7 +114,7 @@ impl Operations {
             // The survey told that it is not there.
             Ok(None) => return,
             Ok(Some(_)) => ("it does not".to_owned(), false),
-            Err(err) => (err.to_string(), false),
+            Err(err) => (causes(&err).join(": "), false),
         };
         if probes.is_empty() || !runs {
             validation.answers.push(answer(format!("{service} runs"), saw, runs));
@@ -136,7 +145,7 @@ impl Operations {
                 questions.iter().filter_map(|question| self.target(facts, question)).collect();
             let seen = probe_isolation(self.engine.as_ref(), Some(network), &targets)
                 .await
-                .map_err(|err| Stop::precondition(Diagnostic::from_error("isolation-not-tried", &err)))?;
+                .map_err(|err| Stop::precondition(said("isolation-not-tried", &err)))?;
             validation.answers.extend(seen.into_iter().map(|seen| Answer {
                 question: format!("{}:{} from network {network}", seen.service, seen.port),
                 must_answer: false,

@@ -3,6 +3,9 @@
 use std::fmt::Display;
 
 use async_trait::async_trait;
+use backup::TargetError;
+use diag::{Diagnostic, Stop};
+use host::EngineError;
 use plan::{Action, Output, Plan, Progress, Step};
 
 /// The world that steps act on.
@@ -27,8 +30,13 @@ pub struct SoFar<'a> {
 /// Why a step did not come to its end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StepError {
-    /// It failed: the chain of causes, nearest first.
-    Failed(Vec<String>),
+    /// It failed.
+    Failed {
+        /// The chain of causes, nearest first.
+        because: Vec<String>,
+        /// What to do about it, where whoever failed knows.
+        hint: Option<String>,
+    },
     /// A person must act first; the run stops and can be taken up again.
     Waiting {
         /// What the person is to do: a command where there is one.
@@ -39,12 +47,38 @@ pub enum StepError {
 impl StepError {
     /// A failure with one cause.
     pub fn failed(because: impl Display) -> Self {
-        Self::Failed(vec![because.to_string()])
+        Self::because(vec![because.to_string()])
     }
 
-    /// A failure with an error's whole chain of causes.
+    /// A failure with these causes, nearest first.
+    pub fn because(because: Vec<String>) -> Self {
+        Self::Failed { because, hint: None }
+    }
+
+    /// A failure with an error's whole chain of causes, and what one of them knows to do about it.
     pub fn chain(error: &(dyn std::error::Error + 'static)) -> Self {
-        Self::Failed(causes(error))
+        Self::Failed { because: causes(error), hint: remedy(error) }
+    }
+
+    /// The same, as what came of an attempt: `because` stands before its causes.
+    #[must_use]
+    pub fn came_of(self, attempt: impl Into<String>) -> Self {
+        match self {
+            Self::Failed { mut because, hint } => {
+                because.insert(0, attempt.into());
+                Self::Failed { because, hint }
+            }
+            waiting @ Self::Waiting { .. } => waiting,
+        }
+    }
+}
+
+impl From<Stop> for StepError {
+    /// What would have stopped a verb stops a step: the first thing it says.
+    fn from(stop: Stop) -> Self {
+        let said = stop.diagnostics.into_iter().next();
+        let said = said.unwrap_or_else(|| Diagnostic::error("stopped", "it was refused"));
+        Self::Failed { because: [vec![said.message], said.causes].concat(), hint: said.hint }
     }
 }
 
@@ -63,6 +97,25 @@ pub fn causes(error: &(dyn std::error::Error + 'static)) -> Vec<String> {
     because
 }
 
+/// What to do about an error, where one in its chain knows: the nearest.
+pub(crate) fn remedy(error: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<EngineError>()
+        && error.hint.is_some()
+    {
+        return error.hint.clone();
+    }
+    if let Some(error) = error.downcast_ref::<TargetError>()
+        && let Some(hint) = error.trouble.hint()
+    {
+        return Some(hint.to_owned());
+    }
+    // An io error that wraps another one gives that one's source for its own.
+    if let Some(inner) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        return remedy(inner);
+    }
+    remedy(error.source()?)
+}
+
 /// Time, as a value that tests move.
 pub trait Clock: Send + Sync {
     /// Now.
@@ -76,5 +129,42 @@ pub struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> jiff::Timestamp {
         jiff::Timestamp::now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use backup::TargetTrouble;
+    use host::Trouble;
+
+    use super::*;
+    use crate::SurveyError;
+
+    fn held() -> EngineError {
+        EngineError::new(Trouble::Conflict, "start blog-web-1").hint("host port 80 is held by nginx")
+    }
+
+    #[test]
+    fn a_failure_keeps_the_hint_of_whoever_knew_one_however_deep() {
+        let full = TargetError {
+            target: "/mnt/sets".into(),
+            doing: "write".to_owned(),
+            trouble: TargetTrouble::Full,
+            source: None,
+        };
+        let outer = EngineError::new(Trouble::Refused, "deploy").because(held());
+        let hint = |error: &(dyn std::error::Error + 'static)| match StepError::chain(error) {
+            StepError::Failed { hint, .. } => hint,
+            StepError::Waiting { .. } => None,
+        };
+        let port = Some("host port 80 is held by nginx".to_owned());
+        assert_eq!(hint(&held()), port);
+        assert_eq!(hint(&outer), port, "the nearest that knows one");
+        assert_eq!(hint(&io::Error::other(held())), port, "as a connection carries it");
+        assert_eq!(hint(&SurveyError::Engine(held())), port);
+        assert_eq!(hint(&full), Some("free some space there, or name another target".to_owned()));
+        assert_eq!(hint(&io::Error::other("no")), None);
     }
 }

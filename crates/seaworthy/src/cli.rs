@@ -114,7 +114,7 @@ pub(crate) enum Verb {
     /// ops: write one set: data, and the keys that open it
     Backup,
     /// dynamic: the sets there are
-    Backups(SetArgs),
+    Backups(BackupsArgs),
     /// ops: bring a set back
     Restore(RestoreArgs),
     /// proof: restore a set into a throwaway, prove it, measure RPO and RTO
@@ -151,12 +151,8 @@ pub(crate) struct InitArgs {
 /// `bootstrap`.
 #[derive(Debug, Args)]
 pub(crate) struct BootstrapArgs {
-    /// NAME=FILE: take a given secret's value from a file; repeatable.
-    #[arg(long, value_name = "NAME=FILE")]
-    pub(crate) from_file: Vec<String>,
-    /// NAME: take a given secret's value from stdin.
-    #[arg(long, value_name = "NAME")]
-    pub(crate) from_stdin: Option<String>,
+    #[command(flatten)]
+    pub(crate) given: GivenArgs,
     /// Where sealed shares are written, one file a holder; never beside the data.
     #[arg(long, value_name = "DIR")]
     pub(crate) shares_out: Option<PathBuf>,
@@ -184,15 +180,54 @@ pub(crate) struct RenderArgs {
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
     /// The verb to plan.
-    #[arg(value_parser = ["bootstrap", "deploy", "rollback", "backup", "restore", "drill", "destroy"])]
-    pub(crate) verb: String,
-    /// For `rollback` the release, for `restore` and `drill` the set; default as theirs.
-    pub(crate) what: Option<String>,
-    /// For `destroy`: with its volumes.
-    #[arg(long)]
-    pub(crate) volumes: bool,
+    #[command(subcommand)]
+    pub(crate) verb: Planned,
+}
+
+/// A verb that can be planned without being carried out, with what decides its plan.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Planned {
+    /// What `bootstrap` would generate.
+    Bootstrap(GivenArgs),
+    /// What `deploy` would change.
+    Deploy,
+    /// What `rollback` would bring back.
+    Rollback {
+        /// The release; default: the one before the current.
+        release: Option<u64>,
+    },
+    /// What `backup` would write, and prune.
+    Backup,
+    /// What `restore` would bring back, and where.
+    Restore(WhichSetArgs),
+    /// What `drill` would prove.
+    Drill(WhichSetArgs),
+    /// What `destroy` would remove.
+    Destroy {
+        /// Its volumes too, and what is in them.
+        #[arg(long)]
+        volumes: bool,
+    },
+}
+
+/// Which set, and where.
+#[derive(Debug, Args)]
+pub(crate) struct WhichSetArgs {
+    /// The set; default: the newest.
+    pub(crate) set: Option<String>,
     #[command(flatten)]
     pub(crate) sets: SetArgs,
+}
+
+/// Values of secrets that only a person has.
+#[derive(Debug, Args)]
+pub(crate) struct GivenArgs {
+    /// NAME=FILE: take a given secret's value from a file; repeatable.
+    #[arg(long, value_name = "NAME=FILE")]
+    pub(crate) from_file: Vec<String>,
+    /// NAME: take a given secret's value from stdin.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) from_stdin: Option<String>,
 }
 
 /// `rollback`.
@@ -238,6 +273,14 @@ pub(crate) enum RunsWhat {
     },
 }
 
+/// `backups`.
+#[derive(Debug, Args)]
+pub(crate) struct BackupsArgs {
+    /// The target to read; default: all of `[backup] to`.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) from: Option<PathBuf>,
+}
+
 /// Where sets are and who may open them.
 #[derive(Debug, Args, Default, Clone)]
 pub(crate) struct SetArgs {
@@ -255,13 +298,11 @@ pub(crate) struct SetArgs {
 /// `restore`.
 #[derive(Debug, Args)]
 pub(crate) struct RestoreArgs {
-    /// The set; default: the newest.
-    pub(crate) set: Option<String>,
+    #[command(flatten)]
+    pub(crate) which: WhichSetArgs,
     /// The stack's name, typed: needed where it is marked live.
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm: Option<String>,
-    #[command(flatten)]
-    pub(crate) sets: SetArgs,
     #[command(flatten)]
     pub(crate) shares: SharesArgs,
 }
@@ -269,10 +310,8 @@ pub(crate) struct RestoreArgs {
 /// `drill`.
 #[derive(Debug, Args)]
 pub(crate) struct DrillArgs {
-    /// The set; default: the newest.
-    pub(crate) set: Option<String>,
     #[command(flatten)]
-    pub(crate) sets: SetArgs,
+    pub(crate) which: WhichSetArgs,
     #[command(flatten)]
     pub(crate) shares: SharesArgs,
 }

@@ -104,11 +104,7 @@ pub(crate) fn engine_trouble(error: &EngineError) -> Diagnostic {
         Trouble::Denied => "engine-denied",
         _ => "engine",
     };
-    let said = Diagnostic::from_error(id, error);
-    match &error.hint {
-        Some(hint) => said.hint(hint),
-        None => said,
-    }
+    runner::said(id, error)
 }
 
 /// The stack on an engine that is connected already.

@@ -2,6 +2,9 @@
 //!
 //! `cli` is what can be typed, `settings` what it means, `verbs` one file a verb, `view` the only place that prints.
 
+// Only the binary's view talks to a person, through the streams it holds.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 #[cfg(feature = "demo")]
 mod app;
 mod cli;

@@ -11,8 +11,8 @@ use diag::{Diagnostic, Exit, Stop};
 use indicatif::{ProgressBar, ProgressStyle};
 use plan::{Entry, Plan, Progress};
 use report::{
-    AttestReport, BackupsReport, CheckReport, DrillReport, FindingsReport, InitReport, LogsReport,
-    ProductionReport, RunReport, RunsReport, StatusReport, StepShown, Told, ValidateReport, Wrapped,
+    AttestReport, BackupsReport, CheckReport, FindingsReport, InitReport, LogsReport, ProductionReport,
+    RunReport, RunsReport, StatusReport, StepShown, Told, ValidateReport, Wrapped,
     text::{self, Style},
 };
 use runner::{Finished, Run};
@@ -173,24 +173,6 @@ impl View {
             self.tell(&text::outcome(&report, self.style()));
         }
         report.exit
-    }
-
-    /// How a drill ended: what was proven, where it was.
-    pub(crate) fn drill(&self, finished: &Finished) -> Exit {
-        let report = report_of(finished);
-        let evidence = report.wrote.first().and_then(|path| Some((path, evidence_of(path)?)));
-        match evidence {
-            Some((_, drilled)) if self.speech.json && report.exit == Exit::Done => {
-                self.data(&report::json(&drilled));
-                report.exit
-            }
-            Some((path, drilled)) if report.exit == Exit::Done => {
-                self.settle();
-                self.tell(&text::drill(&drilled, Some(path), self.style()));
-                report.exit
-            }
-            _ => self.run(finished),
-        }
     }
 
     /// One run, or one step of it.
@@ -387,13 +369,6 @@ fn report_of(finished: &Finished) -> RunReport {
     });
     let told = Told { run: finished.run.as_deref(), diagnostics: settled.as_slice() };
     report::run_report(&finished.plan, &finished.progress, told)
-}
-
-fn evidence_of(path: &str) -> Option<DrillReport> {
-    let bytes = std::fs::read(path).ok()?;
-    let signed = backup::SignedEvidence::parse(&bytes).ok()?;
-    let value = serde_json::to_value(signed.verify(None).ok()?).ok()?;
-    serde_json::from_value(value).ok()
 }
 
 /// The line of a file that a place names, for the reader to see.

@@ -5,6 +5,9 @@
 //! keystore ──> init, unseal, Transit, snapshots of OpenBao, Vault or the development store
 //! ```
 
+// Only the binary's view talks to a person, through the streams it holds.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 mod durable;
 mod generate;
 mod keyring;

@@ -106,13 +106,21 @@ impl Store {
         Ok(versions)
     }
 
+    /// Names of all secrets, whether their values open or not.
+    ///
+    /// # Errors
+    /// When the directory cannot be read.
+    pub fn names(&self) -> Result<Vec<SecretName>, StoreError> {
+        Ok(entries(&self.dir)?.into_iter().map(SecretName::new).collect())
+    }
+
     /// Every secret with its newest version and that value's keyed fingerprint.
     ///
     /// # Errors
     /// When one of them does not open.
     pub fn list(&self) -> Result<BTreeMap<SecretName, (u32, String)>, StoreError> {
         let mut all = BTreeMap::new();
-        for name in entries(&self.dir)?.into_iter().map(SecretName::new) {
+        for name in self.names()? {
             if let Some(version) = self.newest(&name)? {
                 let value = self.get(&name, version)?;
                 let fingerprint = self.keyring.fingerprint(value.expose().as_bytes());

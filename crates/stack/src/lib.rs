@@ -36,11 +36,11 @@ pub use materials::{Materials, Tree};
 pub use names::{NetworkKey, SecretName, ServiceName, StackName, VolumeKey};
 pub use settings::schema;
 pub use shape::{
-    Attachment, BackupSpec, BindOptions, Blkio, BlkioRate, BlkioWeight, Build, Condition, ContentId,
+    Attachment, BackupSpec, BindOptions, Blkio, BlkioRate, BlkioWeight, Build, Condition, ContentId, Control,
     Dependency, Device, DeviceRequest, DrillSpec, EngineKind, Exposed, FileMount, FileSource, Healthcheck,
-    Hook, Ipam, IpamPool, Logging, Mount, MountSource, Namespace, Network, Overlap, Port, Probe, ProbeKind,
-    ProbeRole, ProcessSpec, PullPolicy, Recursive, Resources, Restart, SecretKind, SecretSpec, Service,
-    Shape, State, StateKind, Transit, Ulimit, Volume, VolumesFrom, WebsocketStep,
+    Hook, Ipam, IpamPool, Logging, Mount, MountSource, Namespace, Network, Port, Probe, ProbeKind, ProbeRole,
+    ProcessSpec, PullPolicy, Recursive, Resources, Restart, SecretKind, SecretSpec, Service, Shape, State,
+    StateKind, Transit, Ulimit, Volume, VolumesFrom, WebsocketStep,
 };
 pub use suggest::{Suggestion, suggest};
 pub use text::{Part, Text};

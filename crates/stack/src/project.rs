@@ -13,6 +13,8 @@ impl Shape {
         let mut copy = self.clone();
         copy.stack = name;
         copy.live = false;
+        // What people did for the stack has been done.
+        copy.controls.clear();
         for service in copy.services.values_mut() {
             let listened = service
                 .ports

@@ -16,17 +16,18 @@ mod secret;
 mod state;
 
 pub use raw::schema;
-use raw::{RawBackup, RawDrill, RawSecret, RawService, RawShape, RawStack, RawState};
+use raw::{RawBackup, RawControl, RawDrill, RawSecret, RawService, RawShape, RawStack, RawState};
 
 use crate::{environment::not_a_file, load::Found, reading::Reading, tree::Spot, variables::Variables};
 
 /// The file's name, beside the Compose file.
 const FILE: &str = "seaworthy.toml";
-const TABLES: [&str; 7] = ["stack", "shape", "secret", "service", "state", "backup", "drill"];
+const TABLES: [&str; 8] = ["stack", "shape", "secret", "service", "state", "backup", "drill", "control"];
 /// Tables that the format has and we refuse for now.
-const LATER_TABLES: [&str; 5] = ["route", "migrate", "rule", "watch", "control"];
+const LATER_TABLES: [&str; 4] = ["route", "migrate", "rule", "watch"];
 /// Keys and words inside tables that the format has and we refuse for now.
-const LATER: [&str; 18] = [
+const LATER: [&str; 19] = [
+    "overlap",
     "order",
     "hosts",
     "rotate",
@@ -68,6 +69,7 @@ pub(crate) struct Settings {
     states: Vec<Named<RawState>>,
     backup: RawBackup,
     drill: RawDrill,
+    controls: Vec<Named<RawControl>>,
 }
 
 /// Reads the file; without one everything has its default. `None`: the caller has to look first.
@@ -121,6 +123,7 @@ impl Settings {
             "secret" => self.secrets = self.entries(reading, name, value, typed),
             "service" => self.services = self.entries(reading, name, value, one_probe),
             "state" => self.states = self.entries(reading, name, value, |value| value),
+            "control" => self.controls = self.entries(reading, name, value, |value| value),
             later if LATER_TABLES.contains(&later) => {
                 let said =
                     Diagnostic::error("not-handled-yet", format!("the table `{later}` is not handled yet"));

@@ -276,7 +276,7 @@ fn settings_have_places_and_suggestions_too() {
         ),
         (
             "[service.web]\noverlap = 'start-first'\n",
-            "error[not-handled-yet] seaworthy.toml:2:11: `start-first` is not handled yet",
+            "error[not-handled-yet] seaworthy.toml:2:1: `overlap` is not handled yet",
         ),
         (
             "[service.wep]\n",

@@ -73,6 +73,7 @@ pub fn blog(version: u32) -> Shape {
         ]
         .into(),
         backup: BackupSpec { to: vec!["/mnt/backups".to_owned()], ..BackupSpec::default() },
+        controls: BTreeMap::new(),
         drill: DrillSpec::default(),
     }
 }

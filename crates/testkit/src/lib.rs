@@ -6,6 +6,9 @@
 //!                          │ fails, or dies, at call N; does every call twice
 //! ```
 
+// Only the binary's view talks to a person, through the streams it holds.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 pub mod blog;
 mod contract;
 mod model;

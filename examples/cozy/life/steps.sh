@@ -175,12 +175,12 @@ drill_green() {
     local before
     before=$(docker ps -q --no-trunc --filter "label=com.docker.compose.project=$STACK" | sort)
     expect 0 sw drill "$set" --identity "$keys/identity" --signer "$signer" --shares "$keys/shares" --json
-    same 'level' L4 "$(jq -r .level "$W/out")"
-    same 'canaries' true "$(jq '.canaries | length > 0 and all(.decrypts)' "$W/out")"
-    same 'counts' true "$(jq '.counts | length > 0 and all(.captured == .restored)' "$W/out")"
+    same 'level' L4 "$(jq -r .evidence.level "$W/out")"
+    same 'canaries' true "$(jq '.evidence.canaries | length > 0 and all(.decrypts)' "$W/out")"
+    same 'counts' true "$(jq '.evidence.counts | length > 0 and all(.captured == .restored)' "$W/out")"
     same 'containers of the live stack' "$before" "$(docker ps -q --no-trunc --filter "label=com.docker.compose.project=$STACK" | sort)"
     same 'what is left of the throwaway' '' "$(docker ps -aq --filter "name=^$STACK-drill-")$(docker volume ls -q --filter "name=^$STACK-drill-")$(docker network ls -q --filter "name=^$STACK-drill-")"
-    figure 'RPO if lost now' "$(jq -r '"\(.recovery_point.if_lost_now_ms / 1000) s of \(.recovery_point_target_ms / 1000) s, capture lag \(.recovery_point.capture_lag_ms) ms"' "$W/out")"
-    figure 'RTO' "$(jq -r '"\(.recovery_ms / 1000) s of \(.recovery_target_ms / 1000) s: \([.phases[] | "\(.name) \(.ms) ms"] | join(", "))"' "$W/out")"
-    figure 'sizes' "$(jq -r '[.sizes[].sealed_bytes] | "\(add) bytes in \(length) objects"' "$W/out")"
+    figure 'RPO if lost now' "$(jq -r '.evidence | "\(.recovery_point.if_lost_now_ms / 1000) s of \(.recovery_point_target_ms / 1000) s, capture lag \(.recovery_point.capture_lag_ms) ms"' "$W/out")"
+    figure 'RTO' "$(jq -r '.evidence | "\(.recovery_ms / 1000) s of \(.recovery_target_ms / 1000) s: \([.phases[] | "\(.name) \(.ms) ms"] | join(", "))"' "$W/out")"
+    figure 'sizes' "$(jq -r '.evidence | [.sizes[].sealed_bytes] | "\(add) bytes in \(length) objects"' "$W/out")"
 }

@@ -38,3 +38,20 @@ fn production_on_the_process_engine_is_found() {
     let message = "shape `local` is production and would run on the process engine";
     red_green("process-engine-in-production", &red, message, &green);
 }
+
+// shows: E10
+#[test]
+fn an_origin_that_lets_in_more_than_it_should_is_found() {
+    let of = |origin: &str| stack().with(|shape| shape.origins = vec![origin.to_owned()]).production();
+    let green = of("https://blog.example.org:8443");
+    for (origin, why) in [
+        ("*", "lets anybody in"),
+        ("https://*.example.org", "lets anybody in"),
+        ("http://blog.example.org", "is not `https://`"),
+        ("https://localhost:3000", "is the machine of whoever opens it"),
+        ("https://127.0.0.1", "is the machine of whoever opens it"),
+        ("https://[::1]:8443", "is the machine of whoever opens it"),
+    ] {
+        red_green("loose-origin", &of(origin), &format!("origin `{origin}` {why}"), &green);
+    }
+}

@@ -41,6 +41,7 @@ pub(crate) fn stack() -> Stack {
         secrets: BTreeMap::new(),
         states: BTreeMap::new(),
         backup: BackupSpec::default(),
+        controls: BTreeMap::new(),
         drill: DrillSpec::default(),
     };
     Stack { shape, engine: EngineKind::Docker, stored: None, held: BTreeMap::new(), places: BTreeMap::new() }

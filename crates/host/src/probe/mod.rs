@@ -175,7 +175,8 @@ async fn log_line(engine: &dyn Engine, subject: &Subject<'_>, contains: &str) ->
     let mut last = None;
     while let Some(line) = lines.recv().await {
         if line.contains(contains) {
-            return Ok(format!("found in: {}", excerpt(&line)));
+            // Not the line: it may hold anything, and what a probe saw is kept and signed.
+            return Ok("found".to_owned());
         }
         last = Some(line);
     }

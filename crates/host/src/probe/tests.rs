@@ -229,7 +229,7 @@ async fn a_log_line_is_looked_for_in_the_whole_log() {
     let engine = Loopback { log, ..Loopback::default() };
     let looked = |text: &str| Probe { port: None, ..probe(ProbeKind::Log { contains: text.to_owned() }, 0) };
     let (right, seen) = said(&engine, &looked("listening")).await;
-    assert!(right && seen.ends_with("found in: listening on 8080"), "{seen}");
+    assert!(right && seen == "\"listening\" in the log of relay: found", "a line may hold anything: {seen}");
     let (right, seen) = said(&engine, &looked("panic")).await;
     assert!(!right && seen.ends_with("not in the log, whose last line is: request 4999"), "{seen}");
 }

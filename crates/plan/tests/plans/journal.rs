@@ -179,6 +179,21 @@ fn a_run_is_applied_when_its_last_step_is_done_and_not_before() {
     assert_eq!(progress.next(&plan), Next::Over);
 }
 
+#[test]
+fn a_failure_is_read_with_and_without_what_to_do_about_it() {
+    let line = r#"{"entry":"failed","step":"create-web","at":"2026-11-21T01:14:47Z","because":["no"]}"#;
+    let entry: Entry = serde_json::from_str(line).expect("as it was written before");
+    assert_eq!(entry.hint(), None);
+    assert_eq!(serde_json::to_string(&entry).expect("an entry"), line);
+    let plan = plan();
+    let mut progress = fold(&plan, "began, start a").expect("possible");
+    let (step, at) = (plan.steps[0].id.clone(), plan.made_at);
+    let hint = Some("make room".to_owned());
+    let failed = Entry::Failed { step: step.clone(), at, because: vec!["full".to_owned()], hint };
+    progress.take(&plan, &failed).expect("possible");
+    assert_eq!(progress.hints[&step], "make room");
+}
+
 fn words(entries: &str) -> impl Iterator<Item = &str> {
     entries.split(", ").filter(|word| !word.is_empty())
 }
@@ -202,13 +217,13 @@ fn entry(plan: &Plan, word: &str) -> Entry {
         "began" => Entry::Began { at },
         "start" => Entry::Started { step, at },
         "done" => Entry::Succeeded { step, at, output: Output::None },
-        "fail" => Entry::Failed { step, at, because },
+        "fail" => Entry::Failed { step, at, because, hint: None },
         "wait" => Entry::Waiting { step, at, instruction: "give the shares".to_owned() },
         "attest" => Entry::Attested { step, at, who: "ann".to_owned(), proof: "seen".to_owned() },
         "abandon" => Entry::Abandoned { at, because: "somebody asked".to_owned() },
         "undo" => Entry::Undoing { step, at },
         "undone" => Entry::Undone { step, at },
-        "undofail" => Entry::UndoFailed { step, at, because },
+        "undofail" => Entry::UndoFailed { step, at, because, hint: None },
         "end" => Entry::Ended { at, outcome: outcome(plan, of, because) },
         other => panic!("`{other}` is no entry"),
     }

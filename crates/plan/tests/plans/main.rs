@@ -2,9 +2,11 @@
 
 mod backup;
 mod bootstrap;
+mod control;
 mod deploy;
 mod destroy;
 mod determinism;
+mod evidence;
 mod images;
 mod journal;
 mod lint;

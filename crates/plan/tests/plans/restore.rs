@@ -199,7 +199,8 @@ fn a_drill_starts_what_it_is_told_to_and_what_that_needs() {
          ? remove db
          ? remove blog-drill-7f3a91c2_net
          ? remove blog-drill-7f3a91c2_dbdata
-         ? forget blog-drill-7f3a91c2",
+         ? forget blog-drill-7f3a91c2
+         - `mail` is not named in `[drill] services`: it is left out",
     );
 }
 

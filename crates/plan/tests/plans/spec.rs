@@ -4,9 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use plan::Phase;
 use stack::{
-    Attachment, Condition, ContentId, Dependency, FileMount, FileSource, Ipam, IpamPool, Mount, MountSource,
-    Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName, SecretSpec,
-    Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey,
+    Attachment, Condition, ContentId, Dependency, FileMount, FileSource, Healthcheck, Ipam, IpamPool, Mount,
+    MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName,
+    SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey,
 };
 
 /// A service, and how its container stands.
@@ -109,6 +109,8 @@ impl Spec {
             "on" => join(service, shape, rest),
             "pulled" => service.pull_policy = stack::PullPolicy::Always,
             "probe" => service.probes.push(probe()),
+            "checked" => service.healthcheck = Some(health_check("CMD")),
+            "unchecked" => service.healthcheck = Some(health_check("NONE")),
             "volume" | "external" | "file" | "bind" => self.mount(verb, rest, service, shape),
             "secret" => give(service, shape, rest, SecretKind::Password { length: 24 }),
             "given" => give(service, shape, rest, SecretKind::Given),
@@ -212,6 +214,17 @@ fn held_text(variable: &str, value: &str) -> Text {
 
 fn spec(kind: SecretKind) -> SecretSpec {
     SecretSpec { kind, from: None, required: true }
+}
+
+fn health_check(first: &str) -> Healthcheck {
+    Healthcheck {
+        test: vec![Text::literal(first)],
+        interval: None,
+        timeout: None,
+        start_period: None,
+        start_interval: None,
+        retries: None,
+    }
 }
 
 fn probe() -> Probe {

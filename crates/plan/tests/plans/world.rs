@@ -17,9 +17,9 @@ use plan::{
     ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase, Plan, Policy, ReleaseSeen,
     SecretSeen, SetContents, SetSeen, VolumeSeen,
     desired::{self, Versions},
-    set::{MANIFEST_SCHEMA, Manifest, SetId},
+    set::{Canary, MANIFEST_SCHEMA, Manifest, Object, Role, SetId},
 };
-use stack::{BackupSpec, DrillSpec, EngineKind, SecretName, ServiceName, Shape, StackName};
+use stack::{BackupSpec, DrillSpec, EngineKind, SecretName, ServiceName, Shape, StackName, State, StateKind};
 
 use crate::spec::Spec;
 
@@ -210,13 +210,40 @@ impl World {
             tool: "test".to_owned(),
             recipients: Vec::new(),
             release: Some(1),
-            objects: Vec::new(),
+            objects: self.shape.states.iter().filter_map(object).collect(),
             keys: None,
-            canaries: Vec::new(),
+            canaries: self.shape.key_store().map(|(_, transit)| canary(&transit.key)).into_iter().collect(),
         };
         let secrets = self.shape.secrets.keys().map(|name| (name.clone(), 1)).collect();
         SetContents { manifest, shape: self.shape.clone(), secrets }
     }
+}
+
+/// What a set holds of a state.
+fn object((service, state): (&ServiceName, &State)) -> Option<Object> {
+    let (role, tables) = match state.kind {
+        StateKind::Postgres { .. } => (Role::Postgres, vec![("events".to_owned(), 7)]),
+        StateKind::Sqlite { .. } => (Role::Sqlite, vec![("notes".to_owned(), 7)]),
+        StateKind::Transit(_) => (Role::KeyStore, Vec::new()),
+        StateKind::Discard { .. } => return None,
+    };
+    Some(Object {
+        name: format!("{service}.zst.age"),
+        role,
+        service: Some(service.clone()),
+        plain_bytes: 9,
+        plain_sha256: "plain".to_owned(),
+        sealed_bytes: 8,
+        sealed_sha256: "sealed".to_owned(),
+        server: None,
+        counts: tables.into_iter().collect(),
+        heartbeat: None,
+        captured_at: now(),
+    })
+}
+
+fn canary(key: &str) -> Canary {
+    Canary { key: key.to_owned(), ciphertext: "vault:v1:c".to_owned(), plain_hmac: "h".to_owned() }
 }
 
 fn now() -> jiff::Timestamp {
@@ -271,6 +298,7 @@ pub(crate) fn shape(words: &str, settings: &[&str]) -> Shape {
         volumes: BTreeMap::new(),
         secrets: BTreeMap::new(),
         states: BTreeMap::new(),
+        controls: BTreeMap::new(),
         drill: DrillSpec { services: drilled.collect() },
         backup,
     };
@@ -314,5 +342,6 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
         secrets: store.iter().map(seen).collect(),
         key_stores: BTreeMap::new(),
         sets: (1..=sets).rev().map(set).collect(),
+        attested: Vec::new(),
     }
 }

@@ -2,14 +2,15 @@
 
 use std::fmt::Write;
 
+use plan::proof::{CountProof, Evidence};
+
 use super::{
     measure::{self, age, bytes, count, millis},
     style::Style,
 };
-use crate::DrillReport;
 
-/// The summary of signed evidence; `path` is where it stands.
-pub fn drill(report: &DrillReport, path: Option<&str>, style: Style) -> String {
+/// The summary of signed evidence; `paths` is where it stands.
+pub(crate) fn drill(report: &Evidence, paths: &[String], style: Style) -> String {
     let (good, bad) = (style.good("✓"), style.bad("✗"));
     let mark = |holds: bool| if holds { good.as_str() } else { bad.as_str() };
     let sealed = report.sizes.iter().map(|size| size.sealed_bytes).sum();
@@ -29,8 +30,8 @@ pub fn drill(report: &DrillReport, path: Option<&str>, style: Style) -> String {
         let wrong: Vec<&str> = report
             .counts
             .iter()
-            .filter(|count| count.captured != count.restored)
-            .map(|count| count.table.as_str())
+            .filter(|count| !count.holds())
+            .map(|count: &CountProof| count.table.as_str())
             .collect();
         let tables = count(report.counts.len(), "table");
         let _ = match wrong.is_empty() {
@@ -50,15 +51,19 @@ pub fn drill(report: &DrillReport, path: Option<&str>, style: Style) -> String {
         let probes = count(report.probes.len(), "probe");
         let _ = writeln!(text, "  {} {passed} of {probes} answered", mark(passed == report.probes.len()));
     }
+    for gap in &report.not_proven {
+        let mark = if gap.is_of_the_set() { bad.as_str() } else { "·" };
+        let _ = writeln!(text, "  {mark} not proven: {gap}");
+    }
     text.push_str(&figures(report));
-    if let Some(path) = path {
+    for path in paths {
         let _ = writeln!(text, "evidence, signed: {path}");
     }
     text
 }
 
 /// RPO and RTO against what was declared.
-fn figures(report: &DrillReport) -> String {
+fn figures(report: &Evidence) -> String {
     let of = |target: Option<u64>| target.map(|target| format!(" of {}", millis(target))).unwrap_or_default();
     let point = &report.recovery_point;
     let lag = point.capture_lag_ms.map(|lag| format!(" (capture lag {})", millis(lag))).unwrap_or_default();
@@ -66,8 +71,9 @@ fn figures(report: &DrillReport) -> String {
     let late = missed(point.if_lost_now_ms, report.recovery_point_target_ms)
         || missed(report.recovery_ms, report.recovery_target_ms);
     format!(
-        "proven to {}{}: RPO if lost now {}{}{lag} · RTO {}{}\n",
-        report.level,
+        "proven to {}{}{}: RPO if lost now {}{}{lag} · RTO {}{}\n",
+        report.level.as_str(),
+        if report.proves() { "" } else { " alone" },
         if late { ", outside its targets" } else { "" },
         millis(point.if_lost_now_ms),
         of(report.recovery_point_target_ms),

@@ -15,7 +15,6 @@ mod tables;
 mod validate;
 
 pub use diagnostics::{diagnostic, diagnostics};
-pub use drill::drill;
 pub use explain::{explanation, production};
 pub use findings::findings;
 pub use measure::{bytes, count, duration};

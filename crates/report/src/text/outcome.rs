@@ -6,6 +6,7 @@ use diag::{Diagnostic, Severity};
 
 use super::{
     diagnostics::{diagnostic, one_line},
+    drill::drill,
     measure::duration,
     style::Style,
 };
@@ -24,7 +25,10 @@ pub fn outcome(report: &RunReport, style: Style) -> String {
         text.push_str(&diagnostic(&said, None, style));
     }
     match report.outcome {
-        RunOutcome::Applied => text.push_str(&applied(report)),
+        RunOutcome::Applied => match report.evidence.as_ref().filter(|_| report.verb == "drill") {
+            Some(evidence) => text.push_str(&drill(evidence, &report.wrote, style)),
+            None => text.push_str(&applied(report)),
+        },
         RunOutcome::Unchanged => text.push_str(&unchanged(report)),
         RunOutcome::Undone => text.push_str(&undone(report)),
         RunOutcome::Waiting => {
@@ -53,7 +57,6 @@ fn applied(report: &RunReport) -> String {
         "rollback" => format!("release {release} serves again.{took}{}", impact(report)),
         "backup" => format!("set {set} is complete.{took}"),
         "restore" => format!("set {set} is restored as `{}`.{took}", report.project),
-        "drill" => format!("set {set} is proven.{took}"),
         "destroy" => format!("`{}` is gone.{took}", report.stack),
         verb => format!("{verb} is done.{took}"),
     };

@@ -77,7 +77,7 @@ fn an_undo_that_failed_ends_with_the_command_to_run() {
     let undo_error = vec!["cannot stop `blog-web-1`".to_owned(), "the engine does not answer".to_owned()];
     entries.push(Entry::Undoing { step: step.clone(), at: at(64.0) });
     let because_undo = undo_error.clone();
-    entries.push(Entry::UndoFailed { step: step.clone(), at: at(65.0), because: because_undo });
+    entries.push(Entry::UndoFailed { step: step.clone(), at: at(65.0), because: because_undo, hint: None });
     let outcome_entry = Outcome::Stuck { step, because: because(), undo_error };
     entries.push(Entry::Ended { at: at(65.0), outcome: outcome_entry });
     let report = reported(&plan, &entries);
@@ -127,4 +127,24 @@ fn an_interrupted_run_says_how_to_go_on() {
     assert_eq!(report.outcome, RunOutcome::Unfinished);
     let expected = "the run was interrupted; the same verb takes it up again\nseaworthy deploy\n";
     assert_eq!(outcome(&report, Style::PLAIN), expected);
+}
+
+#[test]
+fn what_the_engine_knows_to_do_comes_before_where_to_look() {
+    let plan = deploy();
+    let mut entries = undone(&plan);
+    let hint = Some("host port 80 is held by nginx".to_owned());
+    for entry in &mut entries {
+        if let Entry::Failed { hint: none, .. } = entry {
+            none.clone_from(&hint);
+        }
+    }
+    let report = run_report(&plan, &fold(&plan, &entries), Told { run: Some("k7"), diagnostics: &[] });
+    assert_eq!(
+        (&report.diagnostics[0].hint, report.next.as_deref()),
+        (&hint, Some("seaworthy runs show k7 --step 6"))
+    );
+    let text = outcome(&report, Style::PLAIN);
+    let last = "hint: host port 80 is held by nginx\nseaworthy runs show k7 --step 6\n";
+    assert!(text.ends_with(last), "{text}");
 }

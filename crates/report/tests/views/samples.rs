@@ -13,7 +13,8 @@ pub(crate) fn at(seconds: f64) -> jiff::Timestamp {
     start + jiff::SignedDuration::from_millis((seconds * 1000.0) as i64)
 }
 
-fn step(kind: &str, subject: &str, because: &str, action: Action) -> Step {
+/// One step.
+pub(crate) fn step(kind: &str, subject: &str, because: &str, action: Action) -> Step {
     Step {
         id: StepId(format!("{kind}-{subject}").replace([' ', ':'], "-")),
         kind: kind.to_owned(),
@@ -121,7 +122,7 @@ pub(crate) fn failed(plan: &Plan) -> Vec<Entry> {
     let mut entries = done(plan, &[2.1, 0.2, 0.4, 0.0, 0.3]);
     let probe = plan.steps[5].id.clone();
     entries.push(Entry::Started { step: probe.clone(), at: at(3.0) });
-    entries.push(Entry::Failed { step: probe, at: at(63.0), because: because() });
+    entries.push(Entry::Failed { step: probe, at: at(63.0), because: because(), hint: None });
     entries
 }
 
@@ -139,6 +140,7 @@ pub(crate) fn fold(plan: &Plan, entries: &[Entry]) -> Progress {
 /// A step for a person.
 pub(crate) fn person() -> Step {
     let action = Action::Person {
+        control: "kettle".to_owned(),
         owner: "operator".to_owned(),
         instruction: "enter the hostname in the console".to_owned(),
         done_when: "the hostname resolves".to_owned(),

@@ -15,8 +15,8 @@ impl LiveWorld {
         release: u64,
     ) -> Result<Option<Secret<String>>, StepError> {
         use host::Contents;
-        let Some(settings) = self.acted_on()?.services.get(service) else { return Ok(None) };
-        let (materials, versions) = self.release_contents(release)?;
+        let Some(settings) = self.shape.services.get(service) else { return Ok(None) };
+        let (materials, versions) = self.release_contents(Some(release))?;
         let store = self.store();
         let contents =
             ReleaseContents { dir: &self.place, store: &store, materials: &materials, versions: &versions };

@@ -169,8 +169,7 @@ impl LiveWorld {
         development: bool,
         version: &str,
     ) -> Result<(), StepError> {
-        let production = self.shape.as_ref().is_some_and(|shape| shape.production);
-        match production && development {
+        match self.shape.production && development {
             true => Err(StepError::failed(format!(
                 "`{service}` is a development key store ({version}), and this shape is marked production"
             ))),
@@ -233,10 +232,9 @@ async fn await_api(store: &KeyStore, service: &ServiceName, deadline: Duration) 
         match asked.health().await {
             Ok(_) => return Ok(Output::None),
             Err(err) if started.elapsed() >= deadline => {
-                let mut because = causes(&err);
-                because
-                    .insert(0, format!("the API of `{service}` did not answer in {} s", deadline.as_secs()));
-                return Err(StepError::Failed(because));
+                let waited = deadline.as_secs();
+                let attempt = format!("the API of `{service}` did not answer in {waited} s");
+                return Err(StepError::chain(&err).came_of(attempt));
             }
             Err(_) => tokio::time::sleep(PAUSE).await,
         }

@@ -11,13 +11,18 @@ mod sets;
 use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
+use backup::Target;
 use futures_util::future::BoxFuture;
 use host::Engine;
 use plan::{Action, Effect, Output, Step};
 use secrets::{Identities, Keyring, Secret, Store};
 use stack::{Materials, SecretName, Shape};
 
-use crate::{Clock, Release, SoFar, StackDir, StepError, World, contents::ReleaseContents};
+use crate::{
+    Clock, Release, SoFar, StackDir, StepError, World,
+    contents::ReleaseContents,
+    discretion::{Discretion, says_something},
+};
 
 /// Everything a step may touch on one host, for one run.
 pub struct LiveWorld {
@@ -32,8 +37,8 @@ pub struct LiveWorld {
     /// The bytes behind the references of the shape that was read from files; empty where a set or a release is all
     /// there is.
     pub materials: Materials,
-    /// The shape acted on, where one is known before the run.
-    pub shape: Option<Shape>,
+    /// The shape acted on.
+    pub shape: Shape,
     /// Sets: where they are, and who can open them.
     pub sets: SetAccess,
     /// What only people have.
@@ -43,18 +48,24 @@ pub struct LiveWorld {
 }
 
 /// Where sets are, and who can open them.
-#[derive(Default)]
 pub struct SetAccess {
     /// Directory targets.
     pub targets: Vec<std::path::PathBuf>,
     /// age recipients; empty: the state directory's own identity.
     pub recipients: Vec<String>,
     /// Identities that open a set.
-    pub identities: Option<Identities>,
+    pub identities: Identities,
     /// The signer a set must carry.
-    pub signer: Option<String>,
+    pub signer: String,
     /// The stack whose sets they are.
-    pub stack: Option<stack::StackName>,
+    pub stack: stack::StackName,
+}
+
+impl SetAccess {
+    /// The targets, as those of this stack.
+    pub(crate) fn targets(&self) -> Vec<Target> {
+        self.targets.iter().map(|path| Target::open(path, &self.stack)).collect()
+    }
 }
 
 /// Takes a new key store's shares to their holders; returns once each has its own.
@@ -76,12 +87,23 @@ pub struct People {
 #[async_trait]
 impl World for LiveWorld {
     async fn apply(&self, _: &Step, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
+        let result = self.act(action, so_far).await;
+        match says_something(&result) {
+            true => self.discretion().hush_result(result),
+            false => result,
+        }
+    }
+}
+
+impl LiveWorld {
+    /// Hands an action to the part that does it.
+    async fn act(&self, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError> {
         match action {
             Action::Engine { effect } => self.engine_effect(effect).await,
             Action::Probe { service, container, probes, deadline } => {
-                self.discreetly(self.probe(service, container, probes, *deadline).await)
+                self.probe(service, container, probes, *deadline).await
             }
-            Action::Watch { subjects, lasting } => self.discreetly(self.watch(subjects, *lasting).await),
+            Action::Watch { subjects, lasting } => self.watch(subjects, *lasting).await,
             Action::AwaitExit { container, deadline } => self.await_exit(container, *deadline).await,
             Action::WriteRelease { number, shape, secrets } => self.write_release(*number, shape, secrets),
             Action::PointCurrent { number } => self.point("current", *number),
@@ -99,19 +121,19 @@ impl World for LiveWorld {
             Action::AbandonSet { set } => self.abandon_set(set),
             Action::PruneSet { set } => self.prune_set(set),
             Action::VerifySet { set } => self.verify_set(set).await,
+            Action::RestoreSecrets { set } => self.restore_secrets(set).await,
+            Action::RestoreRelease { set } => self.restore_release(set).await,
             Action::Restore { set, service, container, part } => {
                 self.restore(set, service, container, part).await
             }
-            Action::WriteEvidence { set } => self.write_evidence(set, so_far),
+            Action::WriteEvidence { set, .. } => self.write_evidence(set, so_far),
             Action::Forget { project } => self.forget(project),
-            Action::Person { owner, instruction, .. } => {
-                Err(StepError::Waiting { instruction: format!("{owner}: {instruction}") })
-            }
+            Action::Person { owner, instruction, done_when, control: _ } => Err(StepError::Waiting {
+                instruction: format!("{owner}: {instruction} It is done when {done_when}."),
+            }),
         }
     }
-}
 
-impl LiveWorld {
     /// The sealed store of the project that is touched.
     fn store(&self) -> Store {
         Store::open(self.place.secrets(), self.keyring.clone())
@@ -119,8 +141,8 @@ impl LiveWorld {
 
     async fn engine_effect(&self, effect: &Effect) -> Result<Output, StepError> {
         let release = match effect {
-            Effect::Create { container } => container.release,
-            _ => 0,
+            Effect::Create { container } => container.of_release(),
+            _ => None,
         };
         let (materials, versions) = self.release_contents(release)?;
         let store = self.store();
@@ -129,44 +151,24 @@ impl LiveWorld {
         self.engine.apply(effect, &contents).await.map_err(|err| StepError::chain(&err))
     }
 
-    /// What a release's references stand for: its own where it is on disk, else what was just read.
-    fn release_contents(&self, number: u64) -> Result<(Materials, plan::desired::Versions), StepError> {
-        if number == 0 {
+    /// What a release's references stand for; without one, those of the files just read.
+    fn release_contents(
+        &self,
+        release: Option<u64>,
+    ) -> Result<(Materials, plan::desired::Versions), StepError> {
+        let Some(number) = release else {
             return Ok((self.materials.clone(), plan::desired::Versions::new()));
-        }
+        };
         let release = Release::read(&self.place, number).map_err(|err| StepError::chain(&err))?;
         let materials =
             release.materials(&self.place, &self.keyring).map_err(|err| StepError::chain(&err))?;
         Ok((materials, release.secrets))
     }
 
-    /// What a service printed may hold what it was given: a failure says it without the values.
-    fn discreetly(&self, result: Result<Output, StepError>) -> Result<Output, StepError> {
-        let Err(StepError::Failed(mut because)) = result else { return result };
-        for value in self.known_values() {
-            for line in because.iter_mut().filter(|line| line.contains(value.expose())) {
-                *line = line.replace(value.expose(), "[secret]");
-            }
-        }
-        Err(StepError::Failed(because))
-    }
-
-    /// Values that must not be seen: the sealed store's, and those held from the shell and environment files. Short
-    /// ones are left out: they are no secrets, and would be found in every word.
-    fn known_values(&self) -> Vec<Secret<String>> {
-        let store = self.store();
-        let stored = store.list().unwrap_or_default().into_iter();
-        let mut values: Vec<Secret<String>> =
-            stored.filter_map(|(name, (version, _))| store.get(&name, version).ok()).collect();
-        let releases = Release::list(&self.place).unwrap_or_default();
-        let kept = releases.last().and_then(|release| release.materials(&self.place, &self.keyring).ok());
-        for materials in kept.iter().chain([&self.materials]) {
-            values.extend(materials.held.values().map(|value| Secret::from(value.as_str())));
-            let texts = materials.sensitive.values().filter_map(|bytes| std::str::from_utf8(bytes).ok());
-            values.extend(texts.map(|text| Secret::from(text.trim())));
-        }
-        values.retain(|value| value.expose().len() >= 8);
-        values
+    /// What must not be repeated of what this run hears.
+    fn discretion(&self) -> Discretion {
+        let people = self.people.shares.iter().chain(self.people.given.values()).cloned();
+        Discretion::of(&self.place, &self.keyring, &self.materials).and(people)
     }
 
     fn write_release(
@@ -218,7 +220,7 @@ impl LiveWorld {
 /// A value from `env:NAME` or `file:PATH`.
 fn provided(name: &SecretName, source: &str) -> Result<Secret<String>, StepError> {
     let missing =
-        |why: String| StepError::Failed(vec![format!("cannot take secret `{name}` from `{source}`"), why]);
+        |why: String| StepError::because(vec![format!("cannot take secret `{name}` from `{source}`"), why]);
     match source.split_once(':') {
         Some(("env", variable)) => {
             std::env::var(variable).map(Secret::new).map_err(|err| missing(err.to_string()))

@@ -25,7 +25,7 @@ impl LiveWorld {
 
     /// The port that probes of `service` talk to when they name none.
     fn port_of(&self, service: &ServiceName) -> Option<u16> {
-        self.shape.as_ref()?.services.get(service)?.only_port()
+        self.shape.services.get(service)?.only_port()
     }
 
     pub(super) async fn probe(
@@ -41,7 +41,7 @@ impl LiveWorld {
         let phase = || phase_of(engine, &project, container);
         let (seen, attempts) = ask_until(engine, &subject, probes, deadline, phase)
             .await
-            .map_err(|not_ready| StepError::Failed(not_ready.because()))?;
+            .map_err(|not_ready| StepError::because(not_ready.because()))?;
         Ok(Output::Probed { seen, attempts })
     }
 
@@ -72,7 +72,7 @@ impl LiveWorld {
         container: &str,
         probes: &[Probe],
     ) -> Result<Vec<ProbeSeen>, StepError> {
-        let failed = |why: String| StepError::Failed(vec![format!("`{service}` did not stay healthy"), why]);
+        let failed = |why: String| StepError::because(vec![format!("`{service}` did not stay healthy"), why]);
         let phase = phase_of(self.engine.as_ref(), &self.project(), container)
             .await
             .map_err(|err| StepError::chain(&err))?;

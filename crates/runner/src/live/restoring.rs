@@ -2,61 +2,34 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use backup::{OpenStream, PostgresAccess, SqlitePlace, Target};
+use backup::{OpenStream, PostgresAccess, SqlitePlace};
 use plan::{
     Output, RestorePart,
-    set::{Manifest, Object, Role, SetId},
+    set::{Object, Role, SetId},
 };
-use secrets::{Identities, Secret, keystore};
+use secrets::{Secret, keystore};
 use stack::{ServiceName, State, StateKind, Transit};
 
-use super::{LiveWorld, keys::canary_hmac, sets::SecretValues};
+use super::{
+    LiveWorld,
+    keys::canary_hmac,
+    opening::{OpenedSet, find},
+    sets::SecretValues,
+};
 use crate::{StepError, release::unpack};
 
 /// How long a fresh server may take to accept connections.
 const SERVER_PATIENCE: Duration = Duration::from_secs(60);
 
-/// A set that was found, its signature checked.
-pub(crate) struct OpenedSet {
-    pub(crate) target: Target,
-    pub(crate) manifest: Manifest,
-    pub(crate) sha256: String,
-}
-
 impl LiveWorld {
-    /// Reads the manifest of a set from the first target that has it, and checks who signed it.
-    pub(super) fn open_set(&self, set: &SetId) -> Result<OpenedSet, StepError> {
-        let targets = self.targets();
-        let committed = |target: &&Target| target.is_committed(set).unwrap_or(false);
-        let target = targets.iter().find(committed).or(targets.first());
-        let target =
-            target.ok_or_else(|| StepError::failed("no target is known: `[backup] to`, or `--from DIR`"))?;
-        let signed = target.read_manifest(set).map_err(|err| StepError::chain(&err))?;
-        let manifest =
-            signed.verify(self.sets.signer.as_deref()).map_err(|err| StepError::chain(&err))?.clone();
-        if manifest.stack != *target.stack() {
-            return Err(StepError::failed(format!(
-                "set {set} is of stack `{}`, not of `{}`",
-                manifest.stack,
-                target.stack()
-            )));
-        }
-        let sha256 = signed.sha256().map_err(|err| StepError::chain(&err))?;
-        Ok(OpenedSet { target: target.clone(), manifest, sha256 })
-    }
-
-    fn identities(&self) -> Result<&Identities, StepError> {
-        self.sets
-            .identities
-            .as_ref()
-            .ok_or_else(|| StepError::failed("no age identity opens sets: give one with `--identity FILE`"))
+    fn open_set(&self, set: &SetId) -> Result<OpenedSet, StepError> {
+        find(&self.sets, Some(set)).map_err(StepError::from)
     }
 
     pub(super) async fn verify_set(&self, set: &SetId) -> Result<Output, StepError> {
         let opened = self.open_set(set)?;
-        let identities = self.identities()?;
         for object in &opened.manifest.objects {
-            backup::verify_object(&opened.target, &opened.manifest, object, identities)
+            backup::verify_object(&opened.target, &opened.manifest, object, &self.sets.identities)
                 .await
                 .map_err(|err| StepError::chain(&err))?;
         }
@@ -76,8 +49,6 @@ impl LiveWorld {
     ) -> Result<Output, StepError> {
         let opened = self.open_set(set)?;
         match part {
-            RestorePart::Secrets => self.restore_secrets(&opened).await,
-            RestorePart::Release => self.restore_release(&opened).await,
             RestorePart::KeyStore { transit } => {
                 self.restore_keys(&opened, service, container, transit).await
             }
@@ -86,8 +57,8 @@ impl LiveWorld {
         }
     }
 
-    async fn restore_secrets(&self, opened: &OpenedSet) -> Result<Output, StepError> {
-        let bytes = self.whole(opened, Role::Secrets).await?;
+    pub(super) async fn restore_secrets(&self, set: &SetId) -> Result<Output, StepError> {
+        let bytes = self.whole(&self.open_set(set)?, Role::Secrets).await?;
         let values: SecretValues =
             serde_json::from_slice(bytes.expose()).map_err(|err| StepError::chain(&err))?;
         self.place.create().map_err(|err| StepError::chain(&err))?;
@@ -101,13 +72,11 @@ impl LiveWorld {
         Ok(Output::None)
     }
 
-    async fn restore_release(&self, opened: &OpenedSet) -> Result<Output, StepError> {
-        let tar = self.whole(opened, Role::Release).await?;
+    pub(super) async fn restore_release(&self, set: &SetId) -> Result<Output, StepError> {
+        let tar = self.whole(&self.open_set(set)?, Role::Release).await?;
         let (mut release, materials) = unpack(tar.expose()).map_err(|err| StepError::chain(&err))?;
         // Beside the live stack, and in a throwaway, it is another project.
-        if let Some(shape) = &self.shape {
-            *release.shape = shape.clone();
-        }
+        *release.shape = self.shape.clone();
         release
             .write(&self.place, &materials, &self.keyring)
             .map(|()| Output::None)
@@ -155,7 +124,7 @@ impl LiveWorld {
                 "the restored keys do not open this set: its canary of `{key}` does not decrypt"
             )];
             because.extend(why);
-            StepError::Failed(because)
+            StepError::because(because)
         };
         for canary in &opened.manifest.canaries {
             let plaintext = store
@@ -193,7 +162,7 @@ impl LiveWorld {
                 (restored, Role::Postgres)
             }
             StateKind::Sqlite { volume, path } => {
-                let volume = self.acted_on()?.volume_name(volume);
+                let volume = self.shape.volume_name(volume);
                 let source = self.stream(opened, service, Role::Sqlite)?;
                 let place = SqlitePlace { volume: &volume, path };
                 let restored = backup::restore_sqlite(engine, place, heartbeat, source)
@@ -210,12 +179,12 @@ impl LiveWorld {
 
     fn stream(&self, opened: &OpenedSet, service: &ServiceName, role: Role) -> Result<OpenStream, StepError> {
         let object = object_of(opened, Some(service), role)?;
-        Ok(backup::open_stream(&opened.target, &opened.manifest, object, self.identities()?))
+        Ok(backup::open_stream(&opened.target, &opened.manifest, object, &self.sets.identities))
     }
 
     async fn whole(&self, opened: &OpenedSet, role: Role) -> Result<Secret<Vec<u8>>, StepError> {
         let object = object_of(opened, None, role)?;
-        backup::open_bytes(&opened.target, &opened.manifest, object, self.identities()?)
+        backup::open_bytes(&opened.target, &opened.manifest, object, &self.sets.identities)
             .await
             .map_err(|err| StepError::chain(&err))
     }

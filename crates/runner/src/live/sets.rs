@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use backup::{PostgresAccess, Recipients, SetWriter, SignedManifest, SqlitePlace, Target, TargetError};
+use backup::{PostgresAccess, Recipients, SetWriter, SignedManifest, SqlitePlace, Target};
 use plan::{
     Output,
     set::{Canary, KeyList, MANIFEST_SCHEMA, Manifest, Object, Role, SetId},
 };
 use secrets::Secret;
 use serde::{Deserialize, Serialize};
-use stack::{SecretName, ServiceName, Shape, StackName, State, StateKind};
+use stack::{SecretName, ServiceName, State, StateKind};
 
 use super::LiveWorld;
-use crate::{Release, SoFar, StepError, causes, release::pack};
+use crate::{Release, SoFar, StepError, release::pack};
 
 /// The stack's secret values as they stand in a set: name, version, value.
 #[derive(Serialize, Deserialize)]
@@ -24,19 +24,7 @@ pub(super) struct SecretValues {
 impl LiveWorld {
     /// The targets of this stack's sets.
     pub(super) fn targets(&self) -> Vec<Target> {
-        let stack = self.set_stack();
-        self.sets.targets.iter().map(|path| Target::open(path, &stack)).collect()
-    }
-
-    fn set_stack(&self) -> StackName {
-        let home = || {
-            self.home.root().file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
-        };
-        self.sets.stack.clone().unwrap_or_else(|| StackName::new(home()))
-    }
-
-    pub(super) fn acted_on(&self) -> Result<&Shape, StepError> {
-        self.shape.as_ref().ok_or_else(|| StepError::failed("the shape of this run is not known any more"))
+        self.sets.targets()
     }
 
     /// The newest committed set of all targets: what the next one follows.
@@ -69,7 +57,7 @@ impl LiveWorld {
 
     pub(super) fn check_targets(&self, set: &SetId) -> Result<Output, StepError> {
         for target in self.targets() {
-            target.check(set).map_err(|err| with_remedy(&err))?;
+            target.check(set).map_err(|err| StepError::chain(&err))?;
         }
         Ok(Output::None)
     }
@@ -109,7 +97,7 @@ impl LiveWorld {
                     .map_err(|err| StepError::chain(&err))?
             }
             StateKind::Sqlite { volume, path } => {
-                let volume = self.acted_on()?.volume_name(volume);
+                let volume = self.shape.volume_name(volume);
                 let place = SqlitePlace { volume: &volume, path };
                 let object = backup::capture_sqlite(engine, place, service, heartbeat, &writer)
                     .await
@@ -194,8 +182,8 @@ impl LiveWorld {
         let manifest = Manifest {
             schema: MANIFEST_SCHEMA.to_owned(),
             set: set.clone(),
-            stack: self.set_stack(),
-            shape: self.acted_on()?.name.clone(),
+            stack: self.sets.stack.clone(),
+            shape: self.shape.name.clone(),
             chain,
             sequence,
             previous,
@@ -217,16 +205,6 @@ impl LiveWorld {
     pub(super) fn signature(&self, bytes: &[u8]) -> [u8; 64] {
         self.keyring.sign(bytes).try_into().expect("an Ed25519 signature has 64 bytes")
     }
-}
-
-/// A target that does not take a set, and what to do about it.
-fn with_remedy(error: &TargetError) -> StepError {
-    let mut because = causes(error);
-    if let (Some(first), Some(remedy)) = (because.first_mut(), error.trouble.hint()) {
-        first.push_str("; ");
-        first.push_str(remedy);
-    }
-    StepError::Failed(because)
 }
 
 fn commit(targets: &[Target], signed: &SignedManifest) -> Result<Output, StepError> {

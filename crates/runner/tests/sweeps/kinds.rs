@@ -17,11 +17,12 @@ macro_rules! kinds {
 
 kinds!(action, ACTIONS, Action:
     Engine Probe Watch AwaitExit WriteRelease PointCurrent PointGood GenerateSecret Keys CheckTargets Capture
-    CaptureRelease CommitSet AbandonSet PruneSet VerifySet Restore WriteEvidence Forget Person);
+    CaptureRelease CommitSet AbandonSet PruneSet VerifySet RestoreSecrets RestoreRelease Restore
+    WriteEvidence Forget Person);
 kinds!(effect, EFFECTS, Effect:
     EnsureImage BuildImage EnsureNetwork EnsureVolume Create Start Stop Resume Rename Remove RemoveNetwork RemoveVolume);
 kinds!(key_step, KEY_STEPS, KeyStep: Bootstrap Unseal List Canary AwaitApi);
-kinds!(restore_part, RESTORE_PARTS, RestorePart: Secrets Release KeyStore Canaries State);
+kinds!(restore_part, RESTORE_PARTS, RestorePart: KeyStore Canaries State);
 
 /// The kinds that one action is of.
 pub(crate) fn of(of: &Action) -> impl Iterator<Item = &'static str> {

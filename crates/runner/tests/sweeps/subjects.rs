@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diag::Stop;
-use plan::{Action, Effect, Facts, Outcome, Plan, Policy, SetContents, StepId};
+use plan::{Effect, Facts, Outcome, Plan, Policy, SetContents};
 use stack::ServiceName;
 use testkit::{
     Behaviour, ModelHost,
@@ -162,22 +162,17 @@ fn restarted() -> ModelHost {
     host
 }
 
-/// An upgrade that a person must approve in the middle. No planner asks for one yet.
+/// An upgrade that a person must approve.
 fn approved(facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
-    let mut plan = plan::deploy(&blog(2), facts, policy)?;
-    let Some(at) = plan.steps.iter().position(|step| step.impact) else { return Ok(plan) };
-    let mut person = plan.steps[at].clone();
-    person.id = StepId("approve".to_owned());
-    person.kind = "approve".to_owned();
-    (person.impact, person.undo) = (false, Vec::new());
-    person.action = Action::Person {
+    let mut shape = blog(2);
+    let approval = stack::Control {
         owner: "operations".to_owned(),
         instruction: "say that it may be noticed now".to_owned(),
         done_when: "the ticket is approved".to_owned(),
+        every: None,
     };
-    plan.steps[at].after = vec![person.id.clone()];
-    plan.steps.insert(at, person);
-    Ok(plan)
+    shape.controls.insert("approval".to_owned(), approval);
+    plan::deploy(&shape, facts, policy)
 }
 
 /// All of them.

@@ -6,10 +6,10 @@ use backup::Target;
 use diag::{Diagnostic, Exit, Stop};
 use report::BackupsReport;
 
-use crate::{cli::SetArgs, context, settings::Settings, view::View};
+use crate::{cli::BackupsArgs, context, settings::Settings, view::View};
 
-pub(crate) fn backups(args: SetArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let SetArgs { from, identity: _, signer: _ } = args;
+pub(crate) fn backups(args: BackupsArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
+    let BackupsArgs { from } = args;
     let loaded = context::load(settings)?;
     context::understood(&loaded)?;
     let shape = loaded.shape.as_ref().expect("a stack that was understood has a shape");

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use diag::{Diagnostic, Exit, Stop};
-use plan::Verb;
+use plan::{Facts, Plan, Policy, Verb};
 use runner::{
     Given,
     live::{HandOver, People},
@@ -11,23 +11,32 @@ use runner::{
 use secrets::Secret;
 use stack::{SecretName, Shape};
 
-use crate::{cli::BootstrapArgs, context, settings, settings::Settings, view::View};
+use crate::{
+    cli::{BootstrapArgs, GivenArgs},
+    context, settings,
+    settings::Settings,
+    view::View,
+};
 
 pub(crate) async fn bootstrap(args: BootstrapArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let BootstrapArgs { from_file, from_stdin, shares_out, shares } = args;
+    let BootstrapArgs { given, shares_out, shares } = args;
     let operations = context::operations(settings, view).await?;
     let people = People {
         shares: settings::shares(&shares)?,
         hand_over: hand_over(&operations.shape, shares_out, view)?,
-        given: given_values(&operations.shape, &from_file, from_stdin.as_deref())?,
+        given: given_values(&operations.shape, &given)?,
     };
-    let given_names: Vec<SecretName> = people.given.keys().cloned().collect();
-    let planner = |shape: &Shape, facts: &plan::Facts, policy: &plan::Policy| {
-        plan::bootstrap(shape, &given_names, facts, policy)
-    };
+    let planner = planner(people.given.keys().cloned().collect());
     let given = Given { people, ..Given::default() };
     let finished = operations.carry_out(Verb::Bootstrap, &planner, given, &view.teller()).await?;
     Ok(view.run(&finished))
+}
+
+/// With these secrets given by a person.
+pub(crate) fn planner(
+    given: Vec<SecretName>,
+) -> impl Fn(&Shape, &Facts, &Policy) -> Result<Plan, Stop> + Sync {
+    move |shape, facts, policy| plan::bootstrap(shape, &given, facts, policy)
 }
 
 /// How new shares reach their holders: sealed, one file a holder, or shown once on a terminal; never both.
@@ -94,19 +103,18 @@ fn seal_to_holders(
 }
 
 /// Values of given secrets: `NAME=FILE`, or NAME with the value on stdin.
-fn given_values(
+pub(crate) fn given_values(
     shape: &Shape,
-    from_file: &[String],
-    from_stdin: Option<&str>,
+    given: &GivenArgs,
 ) -> Result<BTreeMap<SecretName, Secret<String>>, Stop> {
     let mut sources: Vec<(&str, PathBuf)> = Vec::new();
-    for pair in from_file {
+    for pair in &given.from_file {
         let (name, path) = pair.split_once('=').ok_or_else(|| {
             Stop::usage(Diagnostic::error("from-file", format!("`{pair}` is not NAME=FILE")))
         })?;
         sources.push((name, PathBuf::from(path)));
     }
-    sources.extend(from_stdin.map(|name| (name, PathBuf::from("-"))));
+    sources.extend(given.from_stdin.iter().map(|name| (name.as_str(), PathBuf::from("-"))));
     let mut values = BTreeMap::new();
     for (name, path) in sources {
         let name = SecretName::from(name);

@@ -2,20 +2,28 @@
 
 use diag::{Exit, Stop};
 use plan::Verb;
-use runner::{Given, live::People};
+use runner::{Given, Operations, live::People};
 
 use super::preflight;
 use crate::{cli::SharesArgs, context, settings, settings::Settings, view::View};
 
 pub(crate) async fn deploy(args: SharesArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
+    let operations = gated(settings, view).await?;
+    let people = People { shares: settings::shares(&args)?, ..People::default() };
+    let given = Given { people, ..Given::default() };
+    let finished = operations.carry_out(Verb::Deploy, &plan::deploy, given, &view.teller()).await?;
+    Ok(view.run(&finished))
+}
+
+/// The stack, where nothing that preflight finds stands in the way of a deploy.
+///
+/// # Errors
+/// When something does, or the stack or its engine cannot be used.
+pub(crate) async fn gated(settings: &Settings, view: &View) -> Result<Operations, Stop> {
     let loaded = context::load(settings)?;
     context::understood(&loaded)?;
     view.diagnostics(&loaded.diagnostics);
     let engine = context::engine(settings, &loaded, view).await?;
     preflight::gate(settings, view, &loaded, engine.kind())?;
-    let operations = context::on(settings, engine, loaded)?;
-    let people = People { shares: settings::shares(&args)?, ..People::default() };
-    let given = Given { people, ..Given::default() };
-    let finished = operations.carry_out(Verb::Deploy, &plan::deploy, given, &view.teller()).await?;
-    Ok(view.run(&finished))
+    context::on(settings, engine, loaded)
 }

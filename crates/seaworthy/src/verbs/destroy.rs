@@ -3,7 +3,7 @@
 use std::io::{BufRead, IsTerminal};
 
 use diag::{Exit, Stop};
-use plan::{Facts, Policy, Verb};
+use plan::{Facts, Plan, Policy, Verb};
 use runner::Given;
 use stack::Shape;
 
@@ -14,10 +14,13 @@ pub(crate) async fn destroy(args: DestroyArgs, settings: &Settings, view: &View)
     let operations = context::operations(settings, view).await?;
     let confirmed = confirm.or_else(|| ask_for_the_name(view, &operations.shape, volumes));
     let given = Given { confirmed, ..Given::default() };
-    let planner =
-        |shape: &Shape, facts: &Facts, policy: &Policy| plan::destroy(shape, volumes, facts, policy);
-    let finished = operations.carry_out(Verb::Destroy, &planner, given, &view.teller()).await?;
+    let finished = operations.carry_out(Verb::Destroy, &planner(volumes), given, &view.teller()).await?;
     Ok(view.run(&finished))
+}
+
+/// With its volumes, or without.
+pub(crate) fn planner(volumes: bool) -> impl Fn(&Shape, &Facts, &Policy) -> Result<Plan, Stop> + Sync {
+    move |shape, facts, policy| plan::destroy(shape, volumes, facts, policy)
 }
 
 /// Asks on a terminal; elsewhere only `--confirm` will do.

@@ -2,13 +2,18 @@
 
 use diag::{Exit, Stop};
 
-use crate::{cli::DrillArgs, context, settings::Settings, view::View};
+use crate::{
+    cli::{DrillArgs, WhichSetArgs},
+    context,
+    settings::Settings,
+    view::View,
+};
 
 pub(crate) async fn drill(args: DrillArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let DrillArgs { set, sets, shares } = args;
+    let DrillArgs { which: WhichSetArgs { set, sets }, shares } = args;
     let operations = context::operations(settings, view).await?;
     let given = context::given(&sets, Some(&shares))?;
     let contents = operations.open_set(set.as_deref(), &given).await?;
     let finished = operations.drill(&contents, given, &view.teller()).await?;
-    Ok(view.drill(&finished))
+    Ok(view.run(&finished))
 }

@@ -38,7 +38,7 @@ pub(crate) async fn logs(args: LogsArgs, settings: &Settings, view: &View) -> Re
         let mut lines = match opened {
             Ok(lines) => lines,
             Err(err) => {
-                view.diagnostics(&[Diagnostic::from_error("no-log", &err)]);
+                view.diagnostics(&[runner::said("no-log", &err)]);
                 continue;
             }
         };

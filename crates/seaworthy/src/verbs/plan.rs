@@ -1,42 +1,44 @@
-//! `plan VERB`: what a verb would do, why, and what it would not.
+//! `plan VERB`: what a verb would do, why, and what it would not. Each verb's planner stands in its own file.
 
-use diag::{Diagnostic, Exit, Stop};
-use plan::{Facts, Policy};
-use stack::Shape;
+use diag::{Exit, Stop};
 
-use crate::{cli::PlanArgs, context, settings::Settings, view::View};
+use super::{bootstrap, deploy, destroy, rollback};
+use crate::{
+    cli::{PlanArgs, Planned},
+    context,
+    settings::Settings,
+    view::View,
+};
 
 pub(crate) async fn plan(args: PlanArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let PlanArgs { verb, what, volumes, sets } = args;
-    let operations = context::operations(settings, view).await?;
+    let PlanArgs { verb } = args;
+    let operations = match &verb {
+        // What stops a deploy stops its plan.
+        Planned::Deploy => deploy::gated(settings, view).await?,
+        _ => context::operations(settings, view).await?,
+    };
+    // Planned as if it had been typed; carrying it out asks for it.
     let typed = Some(operations.shape.stack.to_string());
-    let bootstrap =
-        |shape: &Shape, facts: &Facts, policy: &Policy| plan::bootstrap(shape, &[], facts, policy);
-    let release = what.as_deref().filter(|_| verb == "rollback").map(number).transpose()?;
-    let rollback = |_: &Shape, facts: &Facts, policy: &Policy| plan::rollback(release, facts, policy);
-    let destroy =
-        |shape: &Shape, facts: &Facts, policy: &Policy| plan::destroy(shape, volumes, facts, policy);
-    let planned = match verb.as_str() {
-        "bootstrap" => operations.plan(&bootstrap, None).await?,
-        "rollback" => operations.plan(&rollback, None).await?,
-        "backup" => operations.plan(&plan::backup, None).await?,
-        "destroy" => operations.plan(&destroy, typed).await?,
-        "restore" | "drill" => {
-            let given = context::given(&sets, None)?;
-            let contents = operations.open_set(what.as_deref(), &given).await?;
-            match verb.as_str() {
-                "restore" => operations.plan_restore(&contents, typed).await?,
-                _ => operations.plan_drill(&contents).await?,
-            }
+    let planned = match verb {
+        Planned::Bootstrap(given) => {
+            let names = bootstrap::given_values(&operations.shape, &given)?.into_keys().collect();
+            operations.plan(&bootstrap::planner(names), None).await?
         }
-        _ => operations.plan(&plan::deploy, None).await?,
+        Planned::Deploy => operations.plan(&plan::deploy, None).await?,
+        Planned::Rollback { release } => operations.plan(&rollback::planner(release), None).await?,
+        Planned::Backup => operations.plan(&plan::backup, None).await?,
+        Planned::Destroy { volumes } => operations.plan(&destroy::planner(volumes), typed).await?,
+        Planned::Restore(which) => {
+            let contents =
+                operations.open_set(which.set.as_deref(), &context::given(&which.sets, None)?).await?;
+            operations.plan_restore(&contents, typed).await?
+        }
+        Planned::Drill(which) => {
+            let contents =
+                operations.open_set(which.set.as_deref(), &context::given(&which.sets, None)?).await?;
+            operations.plan_drill(&contents).await?
+        }
     };
     view.plan(&planned);
     Ok(Exit::Done)
-}
-
-fn number(release: &str) -> Result<u64, Stop> {
-    release.parse().map_err(|_| {
-        Stop::usage(Diagnostic::error("bad-release", format!("`{release}` is not the number of a release")))
-    })
 }

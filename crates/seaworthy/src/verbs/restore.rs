@@ -2,10 +2,15 @@
 
 use diag::{Exit, Stop};
 
-use crate::{cli::RestoreArgs, context, settings::Settings, view::View};
+use crate::{
+    cli::{RestoreArgs, WhichSetArgs},
+    context,
+    settings::Settings,
+    view::View,
+};
 
 pub(crate) async fn restore(args: RestoreArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let RestoreArgs { set, confirm, sets, shares } = args;
+    let RestoreArgs { which: WhichSetArgs { set, sets }, confirm, shares } = args;
     let operations = context::operations(settings, view).await?;
     let mut given = context::given(&sets, Some(&shares))?;
     given.confirmed = confirm;

@@ -1,7 +1,7 @@
 //! `rollback`: back to a release that was good, whole.
 
 use diag::{Exit, Stop};
-use plan::{Facts, Policy, Verb};
+use plan::{Facts, Plan, Policy, Verb};
 use runner::{Given, live::People};
 use stack::Shape;
 
@@ -12,7 +12,11 @@ pub(crate) async fn rollback(args: RollbackArgs, settings: &Settings, view: &Vie
     let operations = context::operations(settings, view).await?;
     let people = People { shares: settings::shares(&shares)?, ..People::default() };
     let given = Given { people, ..Given::default() };
-    let planner = |_: &Shape, facts: &Facts, policy: &Policy| plan::rollback(release, facts, policy);
-    let finished = operations.carry_out(Verb::Rollback, &planner, given, &view.teller()).await?;
+    let finished = operations.carry_out(Verb::Rollback, &planner(release), given, &view.teller()).await?;
     Ok(view.run(&finished))
+}
+
+/// To `release`, or to the one before the current.
+pub(crate) fn planner(release: Option<u64>) -> impl Fn(&Shape, &Facts, &Policy) -> Result<Plan, Stop> + Sync {
+    move |_, facts, policy| plan::rollback(release, facts, policy)
 }

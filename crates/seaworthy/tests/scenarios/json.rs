@@ -34,7 +34,7 @@ seaworthy.run/1           0 $ RELAY_FAULT=delay=1ms seaworthy deploy
 seaworthy.run/1           0 $ seaworthy rollback
 seaworthy.plan/1          0 $ seaworthy plan destroy
 seaworthy.run/1           1 $ seaworthy drill --identity owner.txt
-seaworthy.evidence/1      0 $ seaworthy drill --identity owner.txt --shares ../opened.txt
+seaworthy.run/1           0 $ seaworthy drill --identity owner.txt --shares ../opened.txt
 seaworthy.run/1           0 $ seaworthy destroy --confirm mail --volumes
 seaworthy.run/1           0 $ seaworthy restore --identity owner.txt --shares ../opened.txt
 seaworthy.check/1         0 $ seaworthy explain default-secret

@@ -5,7 +5,7 @@ use std::{path::Path, sync::LazyLock};
 use regex_lite::{Captures, Regex};
 
 /// What is replaced, in this order.
-const MOVING: [(&str, &str); 16] = [
+const MOVING: [(&str, &str); 17] = [
     (r"\d{8}T\d{6}Z-\d{8}T\d{6}Z-[0-9a-f]{8}", "TIME-SET"),
     (r"\d{8}[Tt]\d{6}[Zz]-[0-9a-f]{8}", "SET"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z", "TIME"),
@@ -20,6 +20,7 @@ const MOVING: [(&str, &str); 16] = [
     (r"\b(now|lag|RTO) \d+(\.\d)?s\b", "$1 0.0s"),
     (r"\d+ of \d+ bytes", "N of M bytes"),
     (r"after \d+ probes?", "after N probes"),
+    (r"on \d{4}-\d\d-\d\d\b", "on DATE"),
     (r"Docker responded with status code \d+: .*", "Docker responded with …"),
     (r"tried (\d+ times|once)", "tried N times"),
 ];

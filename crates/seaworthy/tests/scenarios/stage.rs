@@ -185,6 +185,7 @@ impl Stage {
         for project in names(&state.join("process")) {
             for container in names(&state.join("process").join(&project).join("containers")) {
                 // What cannot be removed says so when the directory cannot be removed either.
+                #[expect(clippy::disallowed_methods, reason = "nobody journals what a test clears away")]
                 let _ = RUNTIME.block_on(engine.apply(&Effect::Remove { container }, &NoContents));
             }
         }

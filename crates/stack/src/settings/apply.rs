@@ -4,13 +4,17 @@ use std::{collections::BTreeMap, time::Duration};
 
 use diag::{Diagnostic, closest};
 
-use super::{Named, Settings, probe, raw::RawShape, secret, state};
+use super::{
+    Named, Settings, probe,
+    raw::{RawControl, RawShape},
+    secret, state,
+};
 use crate::{
     compose::Compose,
     interpolate,
     names::{SecretName, ServiceName, StackName},
     reading::Reading,
-    shape::{BackupSpec, DrillSpec, ProcessSpec, Shape, State},
+    shape::{BackupSpec, Control, DrillSpec, ProcessSpec, Shape, State},
     tree::Spot,
     variables::Variables,
 };
@@ -58,6 +62,7 @@ impl Settings {
             states,
             backup: self.backup(reading, variables),
             drill,
+            controls: self.controls.iter().map(control).collect(),
         }
     }
 
@@ -75,7 +80,6 @@ impl Settings {
                 continue;
             };
             service.probes = probes;
-            service.overlap = named.value.overlap;
             service.process = named.value.process.as_ref().map(|process| ProcessSpec {
                 command: process.command.clone(),
                 environment: process.environment.clone(),
@@ -166,6 +170,17 @@ impl Settings {
         }
         known
     }
+}
+
+fn control(named: &Named<RawControl>) -> (String, Control) {
+    let RawControl { owner, instruction, done_when, every } = &named.value;
+    let control = Control {
+        owner: owner.clone(),
+        instruction: instruction.clone(),
+        done_when: done_when.clone(),
+        every: every.map(|every| every.0),
+    };
+    (named.name.clone(), control)
 }
 
 /// What to say where a name of the file is not one of Compose.

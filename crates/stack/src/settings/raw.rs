@@ -10,7 +10,7 @@ use serde::{
 use toml::Spanned;
 
 use crate::{
-    shape::{EngineKind, Overlap, ProbeRole, WebsocketStep},
+    shape::{EngineKind, ProbeRole, WebsocketStep},
     values,
 };
 
@@ -38,6 +38,8 @@ struct RawFile {
     backup: Option<RawBackup>,
     /// What a drill asserts beside the defaults.
     drill: Option<RawDrill>,
+    /// What only people can do, before a release is put in place.
+    control: Option<BTreeMap<String, RawControl>>,
 }
 
 #[derive(JsonSchema)]
@@ -151,8 +153,6 @@ pub(crate) struct RawService {
     /// How to see that it works: one probe or a list.
     #[schemars(with = "OneOrMany<RawProbe>")]
     pub(crate) probe: Vec<Spanned<RawProbe>>,
-    /// How it is replaced.
-    pub(crate) overlap: Overlap,
     /// What the process engine runs.
     pub(crate) process: Option<RawProcess>,
 }
@@ -292,9 +292,24 @@ pub(crate) struct RawBackup {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawDrill {
-    /// Services to start and probe. Default: all that hold state or have a probe.
+    /// Services to start and probe, with what they depend on. Default: all.
     #[schemars(with = "Vec<String>")]
     pub(crate) services: Vec<Spanned<String>>,
+}
+
+/// `[control.NAME]`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawControl {
+    /// Who is asked: a name or a role.
+    pub(crate) owner: String,
+    /// What to do.
+    pub(crate) instruction: String,
+    /// What counts as done.
+    pub(crate) done_when: String,
+    /// How long an attestation holds. Default: until the instruction changes.
+    #[serde(default)]
+    pub(crate) every: Option<Lasting>,
 }
 
 /// A duration, written as `30s`, `1m30s`, `24h`.

@@ -3,6 +3,7 @@
 //! Names are Compose's own; what each key means is in the Compose Specification.
 
 mod build;
+mod control;
 mod mounts;
 mod networks;
 mod probe;
@@ -16,6 +17,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde::{Deserialize, Serialize};
 
 pub use build::Build;
+pub use control::Control;
 pub use mounts::{
     BindOptions, ContentId, FileMount, FileSource, Mount, MountSource, Recursive, Volume, VolumesFrom,
 };
@@ -24,8 +26,7 @@ pub use probe::{Probe, ProbeKind, ProbeRole, WebsocketStep};
 pub use resources::{Blkio, BlkioRate, BlkioWeight, Device, DeviceRequest, Resources, Ulimit};
 pub use secret::{SecretKind, SecretSpec};
 pub use service::{
-    Condition, Dependency, Healthcheck, Hook, Logging, Namespace, Overlap, ProcessSpec, PullPolicy, Restart,
-    Service,
+    Condition, Dependency, Healthcheck, Hook, Logging, Namespace, ProcessSpec, PullPolicy, Restart, Service,
 };
 pub use state::{BackupSpec, DrillSpec, State, StateKind, Transit};
 
@@ -72,6 +73,9 @@ pub struct Shape {
     pub backup: BackupSpec,
     /// What a drill asserts beside the defaults.
     pub drill: DrillSpec,
+    /// What people have to do before a release is put in place, by name.
+    #[serde(default)]
+    pub controls: BTreeMap<String, Control>,
 }
 
 /// Where services run.

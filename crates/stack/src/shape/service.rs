@@ -135,8 +135,6 @@ pub struct Service {
     pub stdin_open: bool,
     /// Probes of `[service.NAME]`, in order.
     pub probes: Vec<Probe>,
-    /// How it is replaced: `[service.NAME] overlap`.
-    pub overlap: Overlap,
     /// What the process engine runs: `[service.NAME] process`.
     pub process: Option<ProcessSpec>,
 }
@@ -257,15 +255,6 @@ pub struct Logging {
     pub driver: Option<String>,
     /// Its options.
     pub options: BTreeMap<String, String>,
-}
-
-/// How a service is replaced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Overlap {
-    /// The old one is stopped before the new one starts.
-    #[default]
-    Never,
 }
 
 impl Service {

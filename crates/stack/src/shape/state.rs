@@ -84,6 +84,6 @@ pub struct BackupSpec {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct DrillSpec {
-    /// Services to start and probe in the throwaway; empty: all that hold state or have a probe.
+    /// Services to start and probe in the throwaway, with what they depend on; empty: all.
     pub services: Vec<ServiceName>,
 }

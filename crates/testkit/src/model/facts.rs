@@ -74,6 +74,7 @@ impl State {
                 .collect(),
             key_stores: self.key_stores_of(project),
             sets: self.sets_seen(),
+            attested: Vec::new(),
             secrets: secrets(&place),
             releases: place.releases.into_values().collect(),
             current: place.current,

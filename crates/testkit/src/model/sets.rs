@@ -38,7 +38,7 @@ impl State {
                 }
                 manifest_output(set, kept)
             }
-            Action::WriteEvidence { set } => {
+            Action::WriteEvidence { set, .. } => {
                 if !self.evidence.contains(set) {
                     self.evidence.push(set.clone());
                 }
@@ -122,7 +122,20 @@ impl State {
         kept.ok_or_else(|| format!("there is no set {set}"))
     }
 
-    /// Brings one part back. Data moves only where the canaries decrypt.
+    pub(crate) fn restore_secrets(&mut self, set: &SetId) -> Result<Output, String> {
+        let secrets = self.committed(set)?.secrets.clone();
+        self.place().secrets.extend(secrets);
+        Ok(Output::None)
+    }
+
+    pub(crate) fn restore_release(&mut self, set: &SetId) -> Result<Output, String> {
+        let Some(mut release) = self.committed(set)?.release.clone() else { return Ok(Output::Unchanged) };
+        release.shape.stack = self.acting_on.clone();
+        self.place().releases.insert(release.number, release);
+        Ok(Output::None)
+    }
+
+    /// Brings back what a service holds. Data moves only where the canaries decrypt.
     pub(crate) fn restore(
         &mut self,
         set: &SetId,
@@ -132,17 +145,6 @@ impl State {
     ) -> Result<Output, Refusal> {
         let kept = self.committed(set)?.clone();
         match part {
-            RestorePart::Secrets => {
-                self.place().secrets.extend(kept.secrets);
-                Ok(Output::None)
-            }
-            RestorePart::Release => {
-                let Some(mut release) = kept.release else { return Ok(Output::Unchanged) };
-                let stack = self.acting_on.clone();
-                release.shape.stack = stack;
-                self.place().releases.insert(release.number, release);
-                Ok(Output::None)
-            }
             RestorePart::KeyStore { transit } => {
                 self.know_key_store(service, transit);
                 let ring = self.kept_data(&kept.data, service, set)?.ring;

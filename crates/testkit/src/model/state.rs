@@ -158,6 +158,8 @@ impl State {
             | Action::PruneSet { .. }
             | Action::VerifySet { .. }
             | Action::WriteEvidence { .. } => Ok(self.sets(action)?),
+            Action::RestoreSecrets { set } => Ok(self.restore_secrets(set)?),
+            Action::RestoreRelease { set } => Ok(self.restore_release(set)?),
             Action::Restore { set, service, container, part } => self.restore(set, service, container, part),
         }
     }

@@ -36,7 +36,9 @@ pub(crate) fn follow(
                     Err(Refusal::Failed(because)) if step.forgiving => {
                         Entry::Succeeded { step: id, at, output: Output::Left { because } }
                     }
-                    Err(Refusal::Failed(because)) => Entry::Failed { step: id, at, because: vec![because] },
+                    Err(Refusal::Failed(because)) => {
+                        Entry::Failed { step: id, at, because: vec![because], hint: None }
+                    }
                     Err(Refusal::Waiting(instruction)) => {
                         journal.push(Entry::Waiting { step: id, at, instruction: instruction.clone() });
                         return Err(Refusal::Waiting(instruction));
@@ -62,7 +64,12 @@ fn take_back(
         match host.act(step, action, journal) {
             Ok(_) => {}
             Err(Refusal::Failed(because)) => {
-                journal.push(Entry::UndoFailed { step: id.clone(), at, because: vec![because.clone()] });
+                journal.push(Entry::UndoFailed {
+                    step: id.clone(),
+                    at,
+                    because: vec![because.clone()],
+                    hint: None,
+                });
                 let (because, undo_error) = (Vec::new(), vec![because]);
                 journal.push(Entry::Ended { at, outcome: Outcome::Stuck { step: id, because, undo_error } });
                 return Ok(());
