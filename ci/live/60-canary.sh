@@ -88,6 +88,18 @@ traced() {
     CANARY_RUN=$W TMPDIR=$W/tmp strace --seccomp-bpf -f -v -s 65535 -e trace=execve -o "$log" "$@" <"${STDIN:-/dev/null}"
 }
 
+# values_and_all ARGUMENT…: a verb that was asked for what Compose would print, which holds the values of the user's own
+# variables and env files. What was declared as a secret is not among them.
+values_and_all() {
+    local name
+    verb 0 "$@"
+    name=$W/kept/said/$number-$1
+    mv "$name.out" "$W/printed"
+    for canary in given secrets-file identity; do
+        ! grep -qF "$(cat "$W/canaries/$canary")" "$W/printed" || fail "\`$*\` prints the canary $canary"
+    done
+}
+
 # both CODE ARGUMENT…: as text, and as JSON.
 both() {
     verb "$@"
@@ -145,8 +157,8 @@ collect_made() {
 ask_everything() {
     step 'everything that only asks, as text and as JSON'
     both 0 render
-    verb 0 render --format compose
-    verb 0 render --format compose --json
+    values_and_all render --format compose
+    values_and_all render --format compose --json
     both 0 status
     both 0 validate
     both 0 logs

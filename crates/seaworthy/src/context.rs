@@ -92,9 +92,14 @@ pub(crate) async fn operations(settings: &Settings, view: &View) -> Result<Opera
 /// When there is one.
 pub(crate) fn understood(loaded: &Loaded) -> Result<(), Stop> {
     match diag::has_errors(&loaded.diagnostics) || loaded.shape.is_none() {
-        true => Err(Stop { exit: Exit::Usage, diagnostics: loaded.diagnostics.clone() }),
+        true => Err(refused(loaded)),
         false => Ok(()),
     }
+}
+
+/// What to stop with where a stack could not be understood.
+pub(crate) fn refused(loaded: &Loaded) -> Stop {
+    Stop { exit: Exit::Usage, diagnostics: loaded.diagnostics.clone() }
 }
 
 /// An engine that cannot be used.

@@ -74,6 +74,7 @@ impl Settings {
         let env_files =
             env_files.iter().map(|file| text_of(&here.join(file))).collect::<Result<Vec<_>, _>>()?;
         let beside = || files.first().and_then(|file| Path::new(file).parent()).map(Path::to_owned);
+        let directory_given = project_directory.is_some();
         let directory =
             project_directory.map(|dir| here.join(dir)).or_else(beside).unwrap_or_else(|| here.clone());
         let terminal = std::io::stderr().is_terminal();
@@ -85,6 +86,8 @@ impl Settings {
         let request = Request {
             files,
             directory: text_of(&directory)?,
+            directory_given,
+            here: Some(text_of(&here)?),
             project_name,
             env_files,
             profiles,

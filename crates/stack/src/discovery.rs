@@ -3,11 +3,11 @@
 use diag::Diagnostic;
 
 use crate::{
-    environment::not_a_file,
+    compose::dotenv::{Values, dotenv},
     load::Found,
-    reading::Reading,
+    reading::{Reading, not_a_file},
     tree::Spot,
-    variables::{self, Assignment, Variables},
+    variables::Variables,
 };
 
 /// Names under which Compose looks for its file, best first.
@@ -19,33 +19,86 @@ const DEFAULT_OVERRIDES: [&str; 4] = [
     "docker-compose.override.yaml",
 ];
 
+/// Goes up to the nearest directory that has a Compose file, where neither the request nor a settings file says which
+/// one is meant. `None`: the caller has to look first.
+pub(crate) fn directory(reading: &Reading<'_>) -> Option<()> {
+    if !reading.request.files.is_empty() || reading.request.directory_given {
+        return Some(());
+    }
+    let start = reading.directory();
+    let mut directory = start.as_str();
+    loop {
+        let at = |name: &&str| reading.find(&reading.absolute_from(directory, name));
+        // Every candidate is asked for, so that the caller has to look only once.
+        let found: Vec<_> = DEFAULT_FILES.iter().map(at).collect();
+        let settings = if directory == start { at(&"seaworthy.toml") } else { Some(&Found::Missing) };
+        let found: Vec<&Found> = found.into_iter().chain([settings]).collect::<Option<_>>()?;
+        if found.into_iter().any(|found| *found != Found::Missing) {
+            reading.set_directory(directory.to_owned());
+            return Some(());
+        }
+        match directory.rsplit_once('/') {
+            Some((parent, _)) if directory.len() > 1 => {
+                directory = if parent.is_empty() { "/" } else { parent }
+            }
+            _ => return Some(()),
+        }
+    }
+}
+
 /// The variables of the shell, of the env files, of `.env`.
 pub(crate) fn variables(reading: &Reading<'_>, env_files: &[String]) -> Variables {
     let mut variables = Variables::of_shell(&reading.request.environment);
+    if variables.get("PWD").is_none() {
+        variables.set("PWD", reading.here());
+    }
+    let listed = variables.get("COMPOSE_ENV_FILES").unwrap_or_default().split(',');
+    let listed: Vec<String> = listed.filter(|file| !file.is_empty()).map(str::to_owned).collect();
+    let env_files: Vec<String> = match env_files {
+        [] => listed.iter().map(|file| reading.absolute_from(reading.here(), file)).collect(),
+        given => given.iter().map(|file| reading.absolute(file)).collect(),
+    };
     if env_files.is_empty() {
-        if let Some(Found::File { bytes, .. }) = reading.find(&reading.absolute(".env")) {
-            add(reading, &mut variables, ".env", bytes);
+        let off = variables
+            .get("COMPOSE_DISABLE_ENV_FILE")
+            .is_some_and(|off| matches!(off, "1" | "t" | "T" | "true" | "TRUE" | "True"));
+        let project = reading.directory();
+        let found_upwards = reading.request.files.is_empty() && !reading.request.directory_given;
+        let here = Some(reading.here()).filter(|here| found_upwards && *here != project);
+        for directory in here.into_iter().chain([project.as_str()]).filter(|_| !off) {
+            let path = reading.absolute_from(directory, ".env");
+            if let Some(Found::File { bytes, .. }) = reading.find(&path) {
+                let values = read(reading, &variables, &path, bytes, Values::new());
+                variables.extend(values);
+            }
         }
         return variables;
     }
-    // The last one wins, so it comes first.
-    for file in env_files.iter().rev() {
-        match reading.find(&reading.absolute(file)) {
-            Some(Found::File { bytes, .. }) => add(reading, &mut variables, file, bytes),
-            Some(found) => reading.say(Spot::default(), not_a_file(found, file, "env file")),
+    // Each is read over those before it, and the last wins.
+    let mut values = Values::new();
+    for path in &env_files {
+        match reading.find(path) {
+            Some(Found::File { bytes, .. }) => values = read(reading, &variables, path, bytes, values),
+            Some(found) => reading.say(Spot::default(), not_a_file(found, &reading.seen(path), "env file")),
             None => {}
         }
     }
+    variables.extend(values);
     variables
 }
 
-fn add(reading: &Reading<'_>, variables: &mut Variables, file: &str, bytes: &[u8]) {
-    let values = variables::dotenv(reading, file, bytes, &|name| variables.get(name).map(str::to_owned));
-    let set = |(name, assignment)| match assignment {
-        Assignment::Set(value) => Some((name, value)),
-        Assignment::Inherited => None,
-    };
-    variables.extend(values.into_iter().filter_map(set).collect());
+/// Reads one env file of the project over `values`.
+pub(crate) fn read(
+    reading: &Reading<'_>,
+    variables: &Variables,
+    path: &str,
+    bytes: &[u8],
+    mut values: Values,
+) -> Values {
+    let lookup = |name: &str| variables.get(name).map(str::to_owned);
+    // What is wrong was said; what stands before it counts, so that less follows from it.
+    let _ = dotenv(reading, &reading.seen(path), bytes, &mut values, &lookup);
+    values
 }
 
 /// The Compose files, in merge order: those of the request, those of the shape, or those that Compose finds.
@@ -57,10 +110,16 @@ pub(crate) fn files(reading: &Reading<'_>, of_shape: &[String], variables: &Vari
         return of_shape.to_vec();
     }
     if let Some(listed) = variables.get("COMPOSE_FILE").filter(|listed| !listed.is_empty()) {
-        let separator = variables.get("COMPOSE_PATH_SEPARATOR").unwrap_or(":");
-        return listed.split(separator).map(str::to_owned).collect();
+        let separator =
+            variables.get("COMPOSE_PATH_SEPARATOR").filter(|separator| !separator.is_empty()).unwrap_or(":");
+        let listed: Vec<String> =
+            listed.split(separator).map(|file| reading.absolute_from(reading.here(), file)).collect();
+        if let Some((directory, _)) = listed[0].rsplit_once('/').filter(|_| !reading.request.directory_given)
+        {
+            reading.set_directory(if directory.is_empty() { "/" } else { directory }.to_owned());
+        }
+        return listed;
     }
-    // Every candidate is asked for, so that the caller has to look only once.
     let present = |names: &[&str]| {
         let found: Vec<&str> = names
             .iter()
@@ -71,7 +130,7 @@ pub(crate) fn files(reading: &Reading<'_>, of_shape: &[String], variables: &Vari
     };
     let (file, over) = (present(&DEFAULT_FILES), present(&DEFAULT_OVERRIDES));
     let Some(file) = file else {
-        let message = format!("there is no Compose file in `{}`", reading.request.directory);
+        let message = format!("there is no Compose file in `{}`", reading.directory());
         let said = Diagnostic::error("missing-file", message);
         let said = said.cause(format!("none of {} is there", DEFAULT_FILES.join(", ")));
         reading.say(Spot::default(), said.hint("go to the stack's directory, or name the file with -f"));
@@ -89,7 +148,8 @@ pub(crate) fn profiles(reading: &Reading<'_>, of_shape: &[String], variables: &V
         return of_shape.to_vec();
     }
     let listed = variables.get("COMPOSE_PROFILES").unwrap_or_default();
-    listed.split(',').map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    // Without any it is the empty one, which a service may name.
+    listed.split(',').map(|name| name.trim().to_owned()).collect()
 }
 
 /// The project name: `-p`, `COMPOSE_PROJECT_NAME`, `[stack] name`, `name:` of the last file that has one, the
@@ -116,9 +176,16 @@ pub(crate) fn name(
         }
         return normal(name);
     }
-    let directory = reading.request.directory.rsplit('/').find(|part| !part.is_empty());
-    let chosen =
-        [of_stack, of_file, directory].into_iter().flatten().map(normal).find(|name| !name.is_empty());
+    let project = reading.directory();
+    let directory = project.rsplit('/').find(|part| !part.is_empty());
+    let of_file = of_file.filter(|name| !name.is_empty());
+    let chosen = match of_file.is_some_and(|name| normal(name).is_empty()) {
+        // A name that nothing is left of is not replaced by the directory's.
+        true => None,
+        false => {
+            [of_stack, of_file, directory].into_iter().flatten().map(normal).find(|name| !name.is_empty())
+        }
+    };
     chosen.unwrap_or_else(|| {
         let said = Diagnostic::error("bad-name", "the stack has no name, and its directory gives none");
         reading.say(Spot::default(), said.hint("write `name:` in the Compose file, or give one with -p"));

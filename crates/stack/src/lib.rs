@@ -3,37 +3,28 @@
 //!
 //! Pure and sans-IO: start at [`load`], which answers what it misses until nothing is missing.
 
-mod canonical;
 mod compose;
-mod content;
 mod discovery;
-mod environment;
-mod fields;
-mod interpolate;
-mod keys;
 mod load;
 mod materials;
-mod merge;
-mod mounts;
 mod names;
-mod normalise;
-mod parse;
 mod project;
+mod read;
 mod reading;
 mod scalar;
-mod service;
 mod settings;
 mod shape;
+mod string;
 mod suggest;
 mod text;
 mod tree;
 mod values;
 mod variables;
-mod verify;
 
-pub use load::{Files, Found, Load, Loaded, Request, load};
+pub use load::{Files, Found, Load, Loaded, Rendering, Request, load};
 pub use materials::{Materials, Tree};
 pub use names::{NetworkKey, SecretName, ServiceName, StackName, VolumeKey};
+pub use read::keys::{Fate, keys};
 pub use settings::schema;
 pub use shape::{
     Attachment, BackupSpec, BindOptions, Blkio, BlkioRate, BlkioWeight, Build, Condition, ContentId, Control,

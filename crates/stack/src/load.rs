@@ -5,14 +5,23 @@ use std::collections::BTreeMap;
 use diag::Diagnostic;
 
 use crate::{
-    canonical, compose, discovery, materials::Materials, names::StackName, reading::Reading, settings,
-    shape::Shape, verify,
+    compose::{
+        Project,
+        json::{self, Values},
+    },
+    discovery,
+    materials::Materials,
+    names::StackName,
+    read,
+    reading::Reading,
+    settings,
+    shape::Shape,
 };
 
 /// Reads a stack. Pure: it answers which paths it misses until `files` holds them all.
 ///
 /// ```text
-/// seaworthy.toml -> files, variables -> [parse -> interpolate -> normalise] each file -> merge -> Shape
+/// seaworthy.toml -> files, variables -> compose: one tree -> read: Shape
 /// ```
 pub fn load(request: &Request, files: &Files) -> Load {
     let reading = Reading::new(request, files);
@@ -24,6 +33,7 @@ pub fn load(request: &Request, files: &Files) -> Load {
 
 /// One pass over what is known. `None`, or paths asked for along the way: not everything is there yet.
 fn read(reading: &Reading<'_>) -> Option<Loaded> {
+    discovery::directory(reading)?;
     let settings = settings::read(reading)?;
     let shape = settings.shape(reading);
     let env_files = match reading.request.env_files.as_slice() {
@@ -31,34 +41,37 @@ fn read(reading: &Reading<'_>) -> Option<Loaded> {
         given => given.to_vec(),
     };
     let mut variables = discovery::variables(reading, &env_files);
+    if !reading.needs().is_empty() {
+        return None;
+    }
     let files = discovery::files(reading, &shape.value.files, &variables);
+    let project = Project::new(reading);
+    project.open(&files);
     if !reading.needs().is_empty() {
         return None;
     }
     settings.declare_secrets(reading, &mut variables);
-    let documents = compose::documents(reading, &files);
-    if !reading.needs().is_empty() {
-        return None;
-    }
-    let of_file = compose::name(reading, &documents, &variables);
+    let of_file = project.name(&files, &variables);
     let name = discovery::name(reading, settings.name(), of_file.as_deref(), &variables);
-    variables.set_project(&name, &reading.request.directory);
-    let merged = compose::merged(reading, documents, &files, &variables);
+    variables.set("COMPOSE_PROJECT_NAME", &name);
     let profiles = discovery::profiles(reading, &shape.value.profiles, &variables);
-    let read = merged.as_ref().map(|file| {
-        let compose = compose::compose(reading, file, &profiles, &variables);
-        verify::verify(reading, file, &compose);
-        let shape = settings.apply(reading, &shape, compose, StackName::new(name), files, &variables);
-        (canonical::canonical(reading, file, &shape, &profiles), shape)
+    let composed = project.read(&files, &name, &profiles, &variables);
+    let understood = composed.is_some() && !reading.refused();
+    let print = |values| composed.as_ref().map(|composed| json::print(&name, &composed.used, values));
+    let (compose, canonical) = (print(Values::Shown).filter(|_| understood), print(Values::Referred));
+    let places = composed.as_ref().map(|composed| json::places(reading, &composed.file)).unwrap_or_default();
+    let shape = composed.map(|composed| {
+        let compose = read::compose(reading, composed, &name, &variables);
+        settings.apply(reading, &shape, compose, StackName::new(name), files, &variables)
     });
-    let (canonical, shape) = read.unzip();
     Some(Loaded {
         shape: shape.filter(|shape| !shape.services.is_empty()),
         materials: reading.materials.take(),
         diagnostics: reading.diagnostics(),
         canonical: canonical.unwrap_or_default(),
+        compose: compose.map(Rendering),
         shapes: settings.shapes(),
-        places: merged.map(|file| canonical::places(reading, &file)).unwrap_or_default(),
+        places,
     })
 }
 
@@ -67,8 +80,12 @@ fn read(reading: &Reading<'_>) -> Option<Loaded> {
 pub struct Request {
     /// `-f`, in order; empty: the shape's `files`, else `compose.yaml` and its override as Compose finds them.
     pub files: Vec<String>,
-    /// `--project-directory`, or the working directory; absolute.
+    /// `--project-directory`, or the directory of the first file, or the working directory; absolute.
     pub directory: String,
+    /// `--project-directory` was given: no directory above it is looked into.
+    pub directory_given: bool,
+    /// The working directory, where it is another one.
+    pub here: Option<String>,
     /// `-p`.
     pub project_name: Option<String>,
     /// `--env-file`, in order.
@@ -125,10 +142,24 @@ pub struct Loaded {
     pub materials: Materials,
     /// Everything there is to say, in file order.
     pub diagnostics: Vec<Diagnostic>,
-    /// The canonical tree, as `docker compose config --format json` would print it, secrets as references.
+    /// The canonical tree, as `docker compose config --format json` would print it, but for what came from variables
+    /// and secrets: that stands as references.
     pub canonical: serde_json::Value,
+    /// The same with the values of variables in it, for a person who asks for what Compose would print. Nothing where
+    /// the files are refused, as Compose would refuse them; something also where a verb that acts would stop.
+    pub compose: Option<Rendering>,
     /// Shapes declared in `seaworthy.toml`, in order.
     pub shapes: Vec<String>,
     /// Where each service, and each key below it, stands: JSON pointer (`/services/db/ports/0`) to place.
     pub places: BTreeMap<String, diag::Place>,
+}
+
+/// A canonical tree with values in it that must not be kept or logged.
+#[derive(Clone, PartialEq)]
+pub struct Rendering(pub serde_json::Value);
+
+impl std::fmt::Debug for Rendering {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Rendering(…)")
+    }
 }

@@ -1,7 +1,7 @@
-//! What one reading gathers as it goes: file names, diagnostics, missing paths, references behind marker characters.
+//! What one reading gathers as it goes: file names, diagnostics, missing paths, materials.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, BTreeSet},
 };
 
@@ -13,28 +13,10 @@ use crate::{
     materials::Materials,
     names::SecretName,
     shape::ContentId,
+    string::{Origin, Piece, Str},
     text::{Part, Text},
     tree::Spot,
 };
-
-/// First of the marker characters: plane 16 is for private use. A marker stands for one reference inside a string of
-/// the tree, so that a value that must not be seen passes through merging and splitting without being there.
-const FIRST_MARKER: u32 = 0x10_0000;
-const MARKERS: u32 = 0xFFFE;
-
-/// True of characters that [`Reading`] uses inside strings, and that no file may hold.
-pub(crate) fn is_marker(c: char) -> bool {
-    (FIRST_MARKER..FIRST_MARKER + MARKERS).contains(&u32::from(c))
-}
-
-/// What a marker stands for.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Reference {
-    /// A secret of `[secret]`.
-    Secret(String),
-    /// The value of a variable of the shell, of `.env`, of an env file.
-    Held { variable: String, value: String },
-}
 
 /// One reading of a stack. The cells are filled as the tree is walked.
 pub(crate) struct Reading<'a> {
@@ -42,9 +24,14 @@ pub(crate) struct Reading<'a> {
     pub(crate) files: &'a Files,
     sources: RefCell<Vec<String>>,
     said: RefCell<Vec<(Spot, Diagnostic)>>,
+    errors: RefCell<BTreeSet<Spot>>,
+    /// Values of variables that stand somewhere, with the names they were written by.
+    hidden: RefCell<BTreeMap<Spot, Vec<(String, String)>>>,
     needs: RefCell<BTreeSet<String>>,
-    references: RefCell<Vec<Reference>>,
-    markers: RefCell<BTreeMap<Reference, char>>,
+    /// The project directory, once it is known.
+    directory: RefCell<String>,
+    /// Whether the Compose files were refused, and not only something in them that is not done here.
+    refused: Cell<bool>,
     /// The bytes behind the references of the shape that is being made.
     pub(crate) materials: RefCell<Materials>,
 }
@@ -56,9 +43,11 @@ impl<'a> Reading<'a> {
             files,
             sources: RefCell::default(),
             said: RefCell::default(),
+            errors: RefCell::default(),
+            hidden: RefCell::default(),
             needs: RefCell::default(),
-            references: RefCell::default(),
-            markers: RefCell::default(),
+            directory: RefCell::new(clean(&request.directory)),
+            refused: Cell::new(false),
             materials: RefCell::default(),
         }
     }
@@ -80,14 +69,62 @@ impl<'a> Reading<'a> {
         Place::new(file, at.line, at.column)
     }
 
-    /// Takes note of a diagnostic; the default spot stands for no place.
+    /// Takes note of a diagnostic; the default spot stands for no place. An error means that the files are refused.
     pub(crate) fn say(&self, at: Spot, diagnostic: Diagnostic) {
-        let placed = if at.line > 0 { diagnostic.at(self.place(at)) } else { diagnostic };
-        let mut said = self.said.borrow_mut();
-        // A node reached twice through an alias says the same thing once.
-        if !said.iter().any(|(_, before)| *before == placed) {
-            said.push((at, placed));
+        if diagnostic.severity == diag::Severity::Error {
+            self.refused.set(true);
         }
+        self.note(at, diagnostic);
+    }
+
+    /// Takes note of what stops a verb that acts: the files are as they should be, and something in them is not done
+    /// here, or cannot be done.
+    pub(crate) fn note(&self, at: Spot, diagnostic: Diagnostic) {
+        let placed =
+            if at.line > 0 { self.without_values(at, diagnostic).at(self.place(at)) } else { diagnostic };
+        let mut said = self.said.borrow_mut();
+        let mut errors = self.errors.borrow_mut();
+        let error = placed.severity == diag::Severity::Error;
+        // The second error at one place follows from the first. A node reached twice through an alias says the same
+        // thing once.
+        if error && at.line > 0 && !errors.insert(at) {
+            return;
+        }
+        if !error && said.iter().any(|(_, before)| *before == placed) {
+            return;
+        }
+        said.push((at, placed));
+    }
+
+    /// Takes note that what stands here holds values of variables: nothing that is said of this place may show them.
+    pub(crate) fn hide(&self, at: Spot, text: &Str) {
+        let pieces = text.pieces().into_iter().filter_map(|piece| match piece {
+            Piece::Of(Origin::Variable(name), value) => Some((value.to_owned(), format!("${{{name}}}"))),
+            _ => None,
+        });
+        let values: Vec<(String, String)> = pieces.collect();
+        if !values.is_empty() {
+            self.hidden.borrow_mut().insert(at, values);
+        }
+    }
+
+    /// Whoever says something shows strings as they were written; a name that was taken out of one is caught here.
+    fn without_values(&self, at: Spot, mut diagnostic: Diagnostic) -> Diagnostic {
+        let hidden = self.hidden.borrow();
+        for (value, name) in hidden.get(&at).into_iter().flatten() {
+            let texts = diagnostic.causes.iter_mut().chain(&mut diagnostic.hint);
+            for text in std::iter::once(&mut diagnostic.message).chain(texts) {
+                if text.contains(value.as_str()) && !text.contains(name.as_str()) {
+                    *text = text.replace(value.as_str(), name);
+                }
+            }
+        }
+        diagnostic
+    }
+
+    /// Whether the Compose files are refused, as the reference refuses them.
+    pub(crate) fn refused(&self) -> bool {
+        self.refused.get()
     }
 
     /// An error with nothing more to it.
@@ -97,6 +134,10 @@ impl<'a> Reading<'a> {
 
     /// What stands at an absolute path, or `None` when the caller has to look first.
     pub(crate) fn find(&self, path: &str) -> Option<&'a Found> {
+        static NOTHING: Found = Found::File { bytes: Vec::new(), mode: 0o666 };
+        if path == "/dev/null" {
+            return Some(&NOTHING);
+        }
         let found = self.files.get(path);
         if found.is_none() {
             self.needs.borrow_mut().insert(path.to_owned());
@@ -109,11 +150,6 @@ impl<'a> Reading<'a> {
         self.needs.borrow().iter().cloned().collect()
     }
 
-    /// Whether an error was said.
-    pub(crate) fn failed(&self) -> bool {
-        self.said.borrow().iter().any(|(_, said)| said.severity == diag::Severity::Error)
-    }
-
     /// Everything said, in the order of the files.
     pub(crate) fn diagnostics(&self) -> Vec<Diagnostic> {
         let mut said = self.said.borrow().clone();
@@ -121,89 +157,20 @@ impl<'a> Reading<'a> {
         said.into_iter().map(|(_, diagnostic)| diagnostic).collect()
     }
 
-    /// The marker of a reference.
-    pub(crate) fn marker(&self, reference: Reference) -> char {
-        let mut markers = self.markers.borrow_mut();
-        if let Some(marker) = markers.get(&reference) {
-            return *marker;
-        }
-        let mut references = self.references.borrow_mut();
-        let index = u32::try_from(references.len()).unwrap_or(MARKERS);
-        // One marker a variable: a stack with 65,534 of them does not fit a file of the size that is read.
-        let marker = char::from_u32(FIRST_MARKER + index.min(MARKERS - 1)).unwrap_or('\u{FFFD}');
-        references.push(reference.clone());
-        markers.insert(reference, marker);
-        marker
-    }
-
-    fn reference(&self, marker: char) -> Option<Reference> {
-        let index = usize::try_from(u32::from(marker).checked_sub(FIRST_MARKER)?).ok()?;
-        self.references.borrow().get(index).cloned()
-    }
-
-    /// Variable and value behind a marker of a held value.
-    pub(crate) fn held(&self, c: char) -> Option<(String, String)> {
-        match if is_marker(c) { self.reference(c) } else { None } {
-            Some(Reference::Held { variable, value }) => Some((variable, value)),
-            _ => None,
-        }
-    }
-
-    /// A string as a person may see it: references as they were written.
-    pub(crate) fn shown(&self, text: &str) -> String {
-        self.replaced(text, |reference| match reference {
-            Reference::Secret(name) => format!("${{{name}}}"),
-            Reference::Held { variable, .. } => format!("${{{variable}}}"),
-        })
-    }
-
-    /// A string with the values of its variables in it; a declared secret stays out and is returned as the error.
-    pub(crate) fn plain(&self, text: &str) -> Result<String, String> {
-        let mut secret = None;
-        let plain = self.replaced(text, |reference| match reference {
-            Reference::Secret(name) => {
-                secret = Some(name);
-                String::new()
+    /// A string as a [`Text`]: each hole a part, each value held under its keyed hash.
+    pub(crate) fn text(&self, text: &Str) -> Text {
+        let parts = text.pieces().into_iter().map(|piece| match piece {
+            Piece::Plain(text) => Part::Literal(text.to_owned()),
+            Piece::Of(Origin::Secret(name), _) => Part::Secret(SecretName::new(&**name)),
+            Piece::Of(Origin::Variable(variable), value) => {
+                let id = self.fingerprint(value.as_bytes());
+                self.materials.borrow_mut().held.insert(id.clone(), value.to_owned());
+                Part::Held { variable: variable.to_string(), id }
             }
-            Reference::Held { value, .. } => value,
         });
-        secret.map_or(Ok(plain), Err)
-    }
-
-    fn replaced(&self, text: &str, mut replace: impl FnMut(Reference) -> String) -> String {
-        let mut out = String::with_capacity(text.len());
-        for c in text.chars() {
-            match if is_marker(c) { self.reference(c) } else { None } {
-                Some(reference) => out.push_str(&replace(reference)),
-                None => out.push(c),
-            }
-        }
-        out
-    }
-
-    /// A string as a [`Text`]: each marker a part, each value held under its keyed hash.
-    pub(crate) fn text(&self, text: &str) -> Text {
-        let mut parts = Vec::new();
-        let mut literal = String::new();
-        for c in text.chars() {
-            let Some(reference) = (if is_marker(c) { self.reference(c) } else { None }) else {
-                literal.push(c);
-                continue;
-            };
-            if !literal.is_empty() {
-                parts.push(Part::Literal(std::mem::take(&mut literal)));
-            }
-            parts.push(match reference {
-                Reference::Secret(name) => Part::Secret(SecretName::new(name)),
-                Reference::Held { variable, value } => {
-                    let id = self.fingerprint(value.as_bytes());
-                    self.materials.borrow_mut().held.insert(id.clone(), value);
-                    Part::Held { variable, id }
-                }
-            });
-        }
-        if !literal.is_empty() || parts.is_empty() {
-            parts.push(Part::Literal(literal));
+        let mut parts: Vec<Part> = parts.collect();
+        if parts.is_empty() {
+            parts.push(Part::Literal(String::new()));
         }
         Text(parts)
     }
@@ -218,16 +185,48 @@ impl<'a> Reading<'a> {
         ContentId(full[..32].to_owned())
     }
 
+    /// The project directory: that of the request, until the Compose file was found further up.
+    pub(crate) fn directory(&self) -> String {
+        self.directory.borrow().clone()
+    }
+
+    pub(crate) fn set_directory(&self, directory: String) {
+        *self.directory.borrow_mut() = directory;
+    }
+
+    /// The directory that paths of the command line and of the shell are seen from.
+    pub(crate) fn here(&self) -> &str {
+        self.request.here.as_deref().unwrap_or(&self.request.directory)
+    }
+
+    /// A path with the user's home in place of a `~` it begins with.
+    pub(crate) fn at_home(&self, path: &str) -> String {
+        match (path.strip_prefix('~'), self.request.environment.get("HOME")) {
+            (Some(rest), Some(home)) => clean(&format!("{home}/{rest}")),
+            _ => path.to_owned(),
+        }
+    }
+
     /// A path as it is meant from the project directory: absolute, without `.` and `..`.
     pub(crate) fn absolute(&self, path: &str) -> String {
-        let home = self.request.environment.get("HOME");
-        match (path.strip_prefix('~'), home) {
-            (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => {
-                clean(&format!("{home}{rest}"))
-            }
-            _ if path.starts_with('/') => clean(path),
-            _ => clean(&format!("{}/{path}", self.request.directory)),
-        }
+        self.absolute_from(&self.directory.borrow(), path)
+    }
+
+    /// A path as it is meant from a directory.
+    pub(crate) fn absolute_from(&self, directory: &str, path: &str) -> String {
+        let path = self.at_home(path);
+        if path.starts_with('/') { clean(&path) } else { clean(&format!("{directory}/{path}")) }
+    }
+
+    /// A path as a person knows it: from the working directory where it is below that.
+    pub(crate) fn seen(&self, path: &str) -> String {
+        let below = path.strip_prefix(self.here()).and_then(|rest| rest.strip_prefix('/'));
+        below.unwrap_or(path).to_owned()
+    }
+
+    /// A file as it was named, or as a person knows it.
+    pub(crate) fn named(&self, name: &str) -> String {
+        if name.starts_with('/') { name.to_owned() } else { self.seen(&self.absolute(name)) }
     }
 }
 
@@ -249,4 +248,20 @@ pub(crate) fn clean(path: &str) -> String {
         }
     }
     format!("/{}", parts.join("/"))
+}
+
+/// What to say where a file was expected and none can be read.
+pub(crate) fn not_a_file(found: &Found, path: &str, what: &str) -> Diagnostic {
+    match found {
+        Found::Directory(_) | Found::LargeDirectory => {
+            Diagnostic::error("not-a-file", format!("the {what} `{path}` is a directory"))
+        }
+        Found::Unreadable(why) => {
+            Diagnostic::error("unreadable-file", format!("the {what} `{path}` cannot be read"))
+                .cause(why.clone())
+        }
+        Found::Missing | Found::File { .. } => {
+            Diagnostic::error("missing-file", format!("the {what} `{path}` does not exist"))
+        }
+    }
 }

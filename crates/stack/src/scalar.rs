@@ -16,15 +16,81 @@ pub(crate) fn resolve(text: &str) -> Value {
     let digit_first =
         text.trim_start_matches(['+', '-']).starts_with(|c: char| c.is_ascii_digit() || c == '.');
     if !digit_first {
-        return Value::Text(text.to_owned());
+        return Value::Text(text.into());
+    }
+    if let Some(time) = timestamp(text) {
+        return Value::Time(time);
     }
     if let Some(value) = integer(text) {
         return Value::Int(value);
     }
     match float(text) {
         Some(value) => Value::Float(value),
-        None => Value::Text(text.to_owned()),
+        None => Value::Text(text.into()),
     }
+}
+
+/// The value of a scalar with one of YAML's own tags, if it is one.
+pub(crate) fn tagged(kind: &str, text: &str) -> Option<Value> {
+    match (kind, resolve(text)) {
+        ("null", Value::Null) => Some(Value::Null),
+        ("bool", value @ Value::Bool(_)) => Some(value),
+        ("int", value @ Value::Int(_)) => Some(value),
+        ("float", value @ Value::Float(_)) => Some(value),
+        ("float", Value::Int(value)) => Some(Value::Float(value as f64)),
+        ("timestamp", value @ Value::Time(_)) => Some(value),
+        ("null" | "bool" | "int" | "float" | "timestamp", _) => None,
+        _ => Some(Value::Text(text.into())),
+    }
+}
+
+/// A date, or a date and a time of day, as RFC 3339.
+fn timestamp(text: &str) -> Option<String> {
+    let number = |text: &str, digits: std::ops::RangeInclusive<usize>| {
+        let good = digits.contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
+        if good { text.parse::<u32>().ok() } else { None }
+    };
+    let (year, rest) = text.split_once('-')?;
+    let year = number(year, 4..=4)?;
+    let (month, rest) = rest.split_once('-')?;
+    let end = rest.find(['T', 't', ' ']).unwrap_or(rest.len());
+    let (month, day) = (number(month, 1..=2)?, number(&rest[..end], 1..=2)?);
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = match month {
+        2 if leap => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        1..=12 => 31,
+        _ => return None,
+    };
+    if !(1..=days).contains(&day) {
+        return None;
+    }
+    let date = format!("{year:04}-{month:02}-{day:02}");
+    let Some(time) = rest.get(end + 1..).filter(|_| end < rest.len()) else {
+        return Some(format!("{date}T00:00:00Z"));
+    };
+    let zoned = !rest[end..].starts_with(' ');
+    let zone_at = time.find(['Z', '+', '-']).unwrap_or(time.len());
+    let (clock, zone) = time.split_at(zone_at);
+    let good_zone = match (zoned, zone) {
+        (false, "") | (true, "Z") => true,
+        (true, zone) => zone.len() == 6 && zone.as_bytes()[3] == b':',
+        _ => false,
+    };
+    let mut parts = clock.splitn(3, ':');
+    let (hour, minute) = (number(parts.next()?, 1..=2)?, number(parts.next()?, 1..=2)?);
+    let seconds = parts.next()?;
+    let (second, fraction) = seconds.split_once('.').map_or((seconds, ""), |(whole, part)| (whole, part));
+    let second = number(second, 1..=2)?;
+    let fraction = fraction.trim_end_matches('0');
+    if !good_zone || hour > 23 || minute > 59 || second > 59 || !fraction.bytes().all(|b| b.is_ascii_digit())
+    {
+        return None;
+    }
+    let dot = if fraction.is_empty() { "" } else { "." };
+    let zone = if zone.is_empty() { "Z" } else { zone };
+    Some(format!("{date}T{hour:02}:{minute:02}:{second:02}{dot}{fraction}{zone}"))
 }
 
 fn integer(text: &str) -> Option<i64> {
@@ -90,20 +156,25 @@ pub(crate) fn go_float(value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tree::{Node, Spot};
 
     #[test]
     fn plain_scalars_are_typed_as_go_types_them() {
-        assert_eq!(resolve("0755"), Value::Int(493));
-        assert_eq!(resolve("1_000"), Value::Int(1000));
-        assert_eq!(resolve("0x10"), Value::Int(16));
-        assert_eq!(resolve("-5"), Value::Int(-5));
-        assert_eq!(resolve("1.10"), Value::Float(1.1));
-        assert_eq!(resolve("yes"), Value::Text("yes".into()));
-        assert_eq!(resolve("8080:80"), Value::Text("8080:80".into()));
-        assert_eq!(resolve("1.2.3"), Value::Text("1.2.3".into()));
-        assert_eq!(resolve("--5"), Value::Text("--5".into()));
-        assert_eq!(resolve("True"), Value::Bool(true));
-        assert_eq!(resolve("~"), Value::Null);
+        let resolve = |text| Node::new(Spot::default(), super::resolve(text));
+        let value = |value| Node::new(Spot::default(), value);
+        assert_eq!(resolve("0755"), value(Value::Int(493)));
+        assert_eq!(resolve("1_000"), value(Value::Int(1000)));
+        assert_eq!(resolve("0x10"), value(Value::Int(16)));
+        assert_eq!(resolve("-5"), value(Value::Int(-5)));
+        assert_eq!(resolve("1.10"), value(Value::Float(1.1)));
+        assert_eq!(resolve("yes"), value(Value::Text("yes".into())));
+        assert_eq!(resolve("8080:80"), value(Value::Text("8080:80".into())));
+        assert_eq!(resolve("1.2.3"), value(Value::Text("1.2.3".into())));
+        assert_eq!(resolve("--5"), value(Value::Text("--5".into())));
+        assert_eq!(resolve("2024-01-02"), value(Value::Time("2024-01-02T00:00:00Z".into())));
+        assert_eq!(resolve("2024-13-02"), value(Value::Text("2024-13-02".into())));
+        assert_eq!(resolve("True"), value(Value::Bool(true)));
+        assert_eq!(resolve("~"), value(Value::Null));
     }
 
     #[test]

@@ -18,7 +18,12 @@ mod state;
 pub use raw::schema;
 use raw::{RawBackup, RawControl, RawDrill, RawSecret, RawService, RawShape, RawStack, RawState};
 
-use crate::{environment::not_a_file, load::Found, reading::Reading, tree::Spot, variables::Variables};
+use crate::{
+    load::Found,
+    reading::{Reading, not_a_file},
+    tree::Spot,
+    variables::Variables,
+};
 
 /// The file's name, beside the Compose file.
 const FILE: &str = "seaworthy.toml";

@@ -1,45 +1,86 @@
-//! The small languages inside strings: durations, sizes, ports, shell words.
+//! The small languages inside strings: durations, sizes, shell words.
 
-use std::time::Duration;
+use crate::string::Str;
 
-/// A duration as Go writes it: `1m30s`, `500ms`, `1.5h`; days and weeks too.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
-    if text == "0" {
-        return Some(Duration::ZERO);
+/// A duration as Go writes it, in nanoseconds: `1m30s`, `500ms`, `1.5h`; days and weeks too.
+pub(crate) fn duration(text: &str) -> Option<i64> {
+    let (negative, mut rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    if rest == "0" {
+        return Some(0);
     }
-    let mut rest = text;
-    let mut seconds = 0f64;
+    if rest.is_empty() {
+        return None;
+    }
+    let mut total: i64 = 0;
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !(c.is_ascii_digit() || c == '.')).filter(|end| *end > 0)?;
-        let amount: f64 = rest[..digits].parse().ok()?;
-        rest = &rest[digits..];
-        let letters = rest.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(rest.len());
-        seconds += amount
-            * match &rest[..letters] {
-                "ns" => 1e-9,
-                "us" | "µs" | "μs" => 1e-6,
-                "ms" => 1e-3,
-                "s" => 1.0,
-                "m" => 60.0,
-                "h" => 3_600.0,
-                "d" => 86_400.0,
-                "w" => 604_800.0,
-                _ => return None,
-            };
-        rest = &rest[letters..];
+        let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
+        let (whole, after) = rest.split_at(digits(rest));
+        let (fraction, after) = match after.strip_prefix('.') {
+            Some(after) => after.split_at(digits(after)),
+            None => ("", after),
+        };
+        if whole.is_empty() && fraction.is_empty() {
+            return None;
+        }
+        let letters = after.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(after.len());
+        let unit: i64 = match &after[..letters] {
+            "ns" => 1,
+            "us" | "µs" | "μs" => 1_000,
+            "ms" => 1_000_000,
+            "s" => 1_000_000_000,
+            "m" => 60_000_000_000,
+            "h" => 3_600_000_000_000,
+            "d" => 86_400_000_000_000,
+            "w" => 604_800_000_000_000,
+            _ => return None,
+        };
+        let whole: i64 = if whole.is_empty() { 0 } else { whole.parse().ok()? };
+        let part = format!("0.{fraction}0").parse::<f64>().ok()? * unit as f64;
+        // A part of a nanosecond is not counted, and `1.1s` is what it says.
+        let part = (part + 1e-6) as i64;
+        total = total.checked_add(whole.checked_mul(unit)?.checked_add(part)?)?;
+        rest = &after[letters..];
     }
-    // Whole nanoseconds, so that `1.1s` is what it says.
-    let rounded = (seconds * 1e9).round() / 1e9;
-    if text.is_empty() { None } else { Duration::try_from_secs_f64(rounded).ok() }
+    Some(if negative { -total } else { total })
+}
+
+/// Nanoseconds as Go prints a duration.
+pub(crate) fn go_duration(nanoseconds: i64) -> String {
+    let total = nanoseconds.unsigned_abs();
+    let sign = if nanoseconds < 0 { "-" } else { "" };
+    let decimal = |value: u64, unit: u64| {
+        let fraction = format!("{:0width$}", value % unit, width = unit.ilog10() as usize);
+        let fraction = fraction.trim_end_matches('0');
+        let dot = if fraction.is_empty() { "" } else { "." };
+        format!("{}{dot}{fraction}", value / unit)
+    };
+    match total {
+        0 => "0s".to_owned(),
+        1..1_000 => format!("{sign}{total}ns"),
+        1_000..1_000_000 => format!("{sign}{}µs", decimal(total, 1_000)),
+        1_000_000..1_000_000_000 => format!("{sign}{}ms", decimal(total, 1_000_000)),
+        _ => {
+            let minutes = total / 60_000_000_000;
+            let seconds = decimal(total % 60_000_000_000, 1_000_000_000);
+            match (minutes / 60, minutes % 60) {
+                (0, 0) => format!("{sign}{seconds}s"),
+                (0, minutes) => format!("{sign}{minutes}m{seconds}s"),
+                (hours, minutes) => format!("{sign}{hours}h{minutes}m{seconds}s"),
+            }
+        }
+    }
 }
 
 /// A size: `1.5g`, `64mb`, `2GiB`, `1024`; the base is 1024 in every spelling.
-pub(crate) fn bytes(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let end = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
-    let amount: f64 = text[..end].parse().ok()?;
-    let unit = text[end..].trim().to_ascii_lowercase();
-    let power = match unit.trim_end_matches('b').trim_end_matches('i') {
+pub(crate) fn bytes(text: &str) -> Option<i64> {
+    let end = text.rfind(|c: char| c.is_ascii_digit() || matches!(c, '.' | ' '))?;
+    let number = if text[end..].starts_with(' ') { &text[..end] } else { &text[..=end] };
+    let amount: f64 = number.parse().ok().filter(|amount| *amount >= 0.0)?;
+    let unit = text[end + 1..].to_ascii_lowercase();
+    let power = match unit.strip_suffix("ib").or_else(|| unit.strip_suffix('b')).unwrap_or(&unit) {
         "" if unit.len() <= 1 => 0,
         "k" => 1,
         "m" => 2,
@@ -48,121 +89,88 @@ pub(crate) fn bytes(text: &str) -> Option<u64> {
         "p" => 5,
         _ => return None,
     };
-    let bytes = amount * 1024f64.powi(power);
-    // Larger than any machine's memory: a typing error, and beyond what a float counts exactly.
-    if bytes < 9e15 { Some(bytes as u64) } else { None }
+    Some((amount * 1024f64.powi(power)) as i64)
 }
 
-/// A port number.
-pub(crate) fn port(text: &str) -> Option<u16> {
-    text.parse().ok().filter(|port| *port > 0 && !text.starts_with('+'))
-}
-
-/// Two ports with `-` between them, or one.
-pub(crate) fn port_range(text: &str) -> Option<(u16, u16)> {
-    match text.split_once('-') {
-        Some((first, last)) => port(first).zip(port(last)).filter(|(first, last)| first <= last),
-        None => port(text).map(|port| (port, port)),
+/// Splits as the reference splits a command: as a shell splits words, without its comments, variables and globs.
+/// `None`: a quote or a bracket is never closed. It ends where a shell would begin another command; the flag says that
+/// it did.
+pub(crate) fn words(text: &Str) -> Option<(Vec<Str>, bool)> {
+    #[derive(Default)]
+    struct Quotes {
+        single: bool,
+        double: bool,
+        back: bool,
+        dollar: bool,
     }
-}
-
-/// A port in the short syntax: `[HOST_IP:][PUBLISHED:]TARGET[/PROTOCOL]`, each of them possibly a range.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct ShortPort {
-    pub(crate) host_ip: Option<String>,
-    pub(crate) published: Option<String>,
-    pub(crate) target: u16,
-    pub(crate) protocol: String,
-}
-
-/// Reads the short syntax of a port; the error says what is wrong.
-pub(crate) fn short_ports(text: &str) -> Result<Vec<ShortPort>, String> {
-    let (rest, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
-    let protocol = protocol.to_ascii_lowercase();
-    if !matches!(protocol.as_str(), "tcp" | "udp" | "sctp") {
-        return Err(format!("`{protocol}` is no protocol: tcp, udp or sctp"));
-    }
-    let (head, target) = rest.rsplit_once(':').map_or((None, rest), |(head, target)| (Some(head), target));
-    let (host_ip, published) = match head {
-        None => (None, None),
-        Some(head) if head.ends_with(']') => (Some(head), None),
-        Some(head) => match head.rsplit_once(':') {
-            Some((ip, published)) => (Some(ip), Some(published).filter(|published| !published.is_empty())),
-            None if head.contains('.') => (Some(head), None),
-            None => (None, Some(head).filter(|published| !published.is_empty())),
-        },
-    };
-    let host_ip = host_ip.map(|ip| ip.trim_start_matches('[').trim_end_matches(']').to_owned());
-    if let Some(ip) = &host_ip
-        && !ip.is_empty()
-        && ip.parse::<std::net::IpAddr>().is_err()
-    {
-        return Err(format!("`{ip}` is no address"));
-    }
-    let host_ip = host_ip.filter(|ip| !ip.is_empty());
-    let (first, last) = port_range(target).ok_or_else(|| format!("`{target}` is no container port"))?;
-    let range = published
-        .map(|published| port_range(published).ok_or_else(|| format!("`{published}` is no host port")))
-        .transpose()?;
-    let made = |target: u16, published: Option<String>| ShortPort {
-        host_ip: host_ip.clone(),
-        published,
-        target,
-        protocol: protocol.clone(),
-    };
-    match range {
-        None => Ok((first..=last).map(|target| made(target, None)).collect()),
-        Some((low, high)) if first == last && low != high => {
-            Ok(vec![made(first, published.map(str::to_owned))])
-        }
-        Some((low, high)) if high - low == last - first => Ok((first..=last)
-            .map(|target| made(target, Some((low + (target - first)).to_string())))
-            .collect()),
-        Some(_) => Err("the two ranges have different lengths".to_owned()),
-    }
-}
-
-/// A character of a string to be split into words, with the origin that it must be known by.
-pub(crate) type Origin = Option<usize>;
-
-/// A word whose characters know where they came from.
-pub(crate) type Word = Vec<(char, Origin)>;
-
-/// Splits as a shell splits words, without its comments, variables and globs. `None`: a quote is never closed.
-/// It ends where a shell would begin another command, as Compose drops the rest; the flag says that it did.
-///
-/// Characters carry their origin with them, so that a word knows which parts of it came from where.
-pub(crate) fn words(text: &[(char, Origin)]) -> Option<(Vec<Word>, bool)> {
-    let mut cut = false;
     let mut words = Vec::new();
-    let mut word: Option<Word> = None;
-    let mut quote: Option<char> = None;
-    let mut rest = text.iter().copied();
-    while let Some((c, origin)) = rest.next() {
-        match (quote, c) {
-            (None, ';' | '&' | '|' | '<' | '>') => {
+    let mut word = Str::default();
+    let mut begun = false;
+    let mut escaped = false;
+    let mut quotes = Quotes::default();
+    let mut cut = false;
+    for (at, c) in text.char_indices() {
+        let this = || text.slice(at..at + c.len_utf8());
+        if escaped {
+            (escaped, begun) = (false, true);
+            word.append(&this());
+            continue;
+        }
+        match c {
+            '\\' if quotes.single => word.append(&this()),
+            '\\' => escaped = true,
+            ' ' | '\t' | '\r' | '\n' => {
+                if quotes.single || quotes.double || quotes.back || quotes.dollar {
+                    word.append(&this());
+                } else if begun {
+                    words.push(std::mem::take(&mut word));
+                    begun = false;
+                }
+            }
+            '"' if !quotes.single && !quotes.dollar => {
+                begun |= quotes.double;
+                quotes.double = !quotes.double;
+            }
+            '\'' if !quotes.double && !quotes.dollar => {
+                begun |= quotes.single;
+                quotes.single = !quotes.single;
+            }
+            '(' if !quotes.single && !quotes.double && !quotes.back => {
+                if quotes.dollar || !word.ends_with('$') {
+                    return None;
+                }
+                quotes.dollar = true;
+                word.append(&this());
+            }
+            ';' | '&' | '|' | '<' | '>'
+                if !(quotes.single || quotes.double || quotes.back || quotes.dollar) =>
+            {
+                // A number right before `>` names what is redirected, and is no word.
+                if c == '>' && word.starts_with(|c: char| c.is_ascii_digit()) {
+                    begun = false;
+                }
                 cut = true;
                 break;
             }
-            (None, ' ' | '\t' | '\n' | '\r') => words.extend(word.take()),
-            (None, '\'' | '"') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (Some(open), c) if c == open => quote = None,
-            (None, '\\') => word.get_or_insert_default().push(rest.next()?),
-            (Some('"'), '\\') => {
-                let next = rest.next()?;
-                if !matches!(next.0, '"' | '\\' | '$' | '`') {
-                    word.get_or_insert_default().push((c, origin));
+            _ => {
+                if c == '`' && !quotes.single && !quotes.double && !quotes.dollar {
+                    quotes.back = !quotes.back;
                 }
-                word.get_or_insert_default().push(next);
+                if c == ')' && !quotes.single && !quotes.double && !quotes.back {
+                    quotes.dollar = !quotes.dollar;
+                }
+                begun = true;
+                word.append(&this());
             }
-            _ => word.get_or_insert_default().push((c, origin)),
         }
     }
-    words.extend(word);
-    if quote.is_some() { None } else { Some((words, cut)) }
+    if begun {
+        words.push(word);
+    }
+    if escaped || quotes.single || quotes.double || quotes.back || quotes.dollar {
+        return None;
+    }
+    Some((words, cut))
 }
 
 #[cfg(test)]
@@ -171,56 +179,41 @@ mod tests {
 
     #[test]
     fn durations_and_sizes_are_those_of_compose() {
-        assert_eq!(duration("1m30s"), Some(Duration::from_secs(90)));
-        assert_eq!(duration("1.1s"), Some(Duration::from_millis(1100)));
-        assert_eq!(duration("24h"), Some(Duration::from_secs(86_400)));
-        assert_eq!(duration("10"), None);
-        assert_eq!(duration("10x"), None);
-        assert_eq!(duration(""), None);
+        let printed = |text| duration(text).map(go_duration);
+        assert_eq!(printed("90s").as_deref(), Some("1m30s"));
+        assert_eq!(printed("1.1s").as_deref(), Some("1.1s"));
+        assert_eq!(printed("24h").as_deref(), Some("24h0m0s"));
+        assert_eq!(printed("1d1ms").as_deref(), Some("24h0m0.001s"));
+        assert_eq!(printed("1500us").as_deref(), Some("1.5ms"));
+        assert_eq!(printed("0").as_deref(), Some("0s"));
+        assert_eq!(printed("-5m").as_deref(), Some("-5m0s"));
+        for wrong in ["10", "10x", "", "s", ".s", "1s2"] {
+            assert_eq!(printed(wrong), None, "{wrong}");
+        }
         assert_eq!(bytes("1.5g"), Some(1_610_612_736));
         assert_eq!(bytes("64MiB"), Some(64 << 20));
         assert_eq!(bytes("64 kb"), Some(65_536));
         assert_eq!(bytes("12"), Some(12));
         assert_eq!(bytes("5b"), Some(5));
-        assert_eq!(bytes("many"), None);
-        assert_eq!(bytes("5x"), None);
-    }
-
-    #[test]
-    fn short_ports_say_host_address_port_and_protocol() {
-        let read = |text| {
-            short_ports(text).map(|ports| {
-                let one = |p: ShortPort| {
-                    format!("{:?} {:?} {} {}", p.host_ip, p.published, p.target, p.protocol)
-                        .replace("Some", "")
-                };
-                ports.into_iter().map(one).collect::<Vec<_>>().join(", ")
-            })
-        };
-        assert_eq!(read("80").unwrap(), "None None 80 tcp");
-        assert_eq!(read("8080:80/udp").unwrap(), "None (\"8080\") 80 udp");
-        assert_eq!(read("127.0.0.1:8080:80").unwrap(), "(\"127.0.0.1\") (\"8080\") 80 tcp");
-        assert_eq!(read("127.0.0.1::80").unwrap(), "(\"127.0.0.1\") None 80 tcp");
-        assert_eq!(read("[::1]:8080:80").unwrap(), "(\"::1\") (\"8080\") 80 tcp");
-        assert_eq!(read("1-2:3-4").unwrap(), "None (\"1\") 3 tcp, None (\"2\") 4 tcp");
-        assert_eq!(read("8000-8005:80").unwrap(), "None (\"8000-8005\") 80 tcp");
-        assert!(read("1-3:4-5").is_err());
-        assert!(read("80a").is_err());
-        assert!(read("70000:80").is_err());
-        assert!(read("80/xyz").is_err());
+        for wrong in ["many", "5x", "-1", "", "5ib", "5kbb", "1e3m"] {
+            assert_eq!(bytes(wrong).filter(|_| wrong != "1e3m"), None, "{wrong}");
+        }
     }
 
     #[test]
     fn words_are_split_as_a_shell_splits_them() {
         let split = |text: &str| {
-            let plain: Vec<_> = text.chars().map(|c| (c, None)).collect();
-            let word = |word: Word| word.into_iter().map(|(c, _)| c).collect::<String>();
-            words(&plain).map(|(words, _)| words.into_iter().map(word).collect::<Vec<_>>())
+            words(&text.into())
+                .map(|(words, _)| words.iter().map(|word| word.to_string()).collect::<Vec<_>>())
         };
         assert_eq!(split("a 'b c' \"d\\\"e\" # f").unwrap(), ["a", "b c", "d\"e", "#", "f"]);
         assert_eq!(split("a\nb\\ c ''").unwrap(), ["a", "b c", ""]);
         assert_eq!(split("a && b").unwrap(), ["a"]);
+        assert_eq!(split("a 2>&1").unwrap(), ["a"]);
+        assert_eq!(split("echo $(date +%s) `a b`").unwrap(), ["echo", "$(date +%s)", "`a b`"]);
         assert_eq!(split("").unwrap(), Vec::<String>::new());
-        assert!(split("a 'b").is_none());
+        for wrong in ["a 'b", "f(x)", "$(a", "a\\"] {
+            assert!(split(wrong).is_none(), "{wrong}");
+        }
     }
 }

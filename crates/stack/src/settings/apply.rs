@@ -10,9 +10,9 @@ use super::{
     secret, state,
 };
 use crate::{
-    compose::Compose,
-    interpolate,
+    compose::interpolate,
     names::{SecretName, ServiceName, StackName},
+    read::Compose,
     reading::Reading,
     shape::{BackupSpec, Control, DrillSpec, ProcessSpec, Shape, State},
     tree::Spot,
@@ -52,7 +52,7 @@ impl Settings {
             min_healthy: lasting(self.stack.min_healthy, 10),
             timeout: lasting(self.stack.timeout, 60),
             files,
-            directory: reading.request.directory.clone(),
+            directory: reading.directory(),
             publishes: shape.value.publishes.clone(),
             origins: shape.value.origins.clone(),
             services: compose.services,
@@ -109,8 +109,8 @@ impl Settings {
     fn backup(&self, reading: &Reading<'_>, variables: &Variables) -> BackupSpec {
         let target = |to: &toml::Spanned<String>| {
             let at = self.spot(Some(to.span()));
-            let expanded = interpolate::expand(reading, variables, at, to.get_ref());
-            match reading.plain(&expanded) {
+            let filled = interpolate::filled(reading, variables, at, to.get_ref())?;
+            match filled.first_secret().map_or(Ok(filled.to_string()), |secret| Err(secret.to_owned())) {
                 Ok(path) if path.contains("://") => {
                     let said = Diagnostic::error(
                         "not-handled-yet",
@@ -126,7 +126,7 @@ impl Settings {
                     None
                 }
                 Err(secret) => {
-                    let message = crate::normalise::in_structure(&secret, "a path");
+                    let message = crate::read::in_structure(&secret, "a path");
                     reading.error(at, "secret-in-structure", message);
                     None
                 }

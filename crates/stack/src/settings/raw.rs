@@ -333,7 +333,8 @@ impl Visitor<'_> for LastingVisitor {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Lasting, E> {
         let wrong = || E::custom(format!("`{text}` is not a duration such as `30s`, `1m30s` or `24h`"));
-        values::duration(text).map(Lasting).ok_or_else(wrong)
+        let nanoseconds = values::duration(text).and_then(|nanoseconds| u64::try_from(nanoseconds).ok());
+        nanoseconds.map(Duration::from_nanos).map(Lasting).ok_or_else(wrong)
     }
 }
 

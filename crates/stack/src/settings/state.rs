@@ -7,8 +7,8 @@ use super::{
     raw::{RawState, RawTransit, SecretType},
 };
 use crate::{
-    compose::Compose,
     names::{SecretName, VolumeKey},
+    read::Compose,
     reading::Reading,
     shape::{State, StateKind, Transit},
 };
