@@ -44,7 +44,12 @@ fn read(reading: &Reading<'_>) -> Option<Loaded> {
     if !reading.needs().is_empty() {
         return None;
     }
+    let directory = reading.directory();
     let files = discovery::files(reading, &shape.value.files, &variables);
+    if env_files.is_empty() && reading.directory() != directory {
+        // Which files are meant was said by a variable: those beside them count too.
+        variables.extend_from(&discovery::variables(reading, &[]));
+    }
     let project = Project::new(reading);
     project.open(&files);
     if !reading.needs().is_empty() {

@@ -24,7 +24,11 @@ pub(crate) fn resolve(text: &str) -> Value {
     if let Some(value) = integer(text) {
         return Value::Int(value);
     }
-    match float(text) {
+    // Too large for a number of ours: the digits are what is printed of it.
+    if let Ok(large) = text.replace('_', "").parse::<u64>() {
+        return Value::Text(large.to_string().into());
+    }
+    match float(text).filter(|value| value.is_finite()) {
         Some(value) => Value::Float(value),
         None => Value::Text(text.into()),
     }
@@ -173,6 +177,8 @@ mod tests {
         assert_eq!(resolve("--5"), value(Value::Text("--5".into())));
         assert_eq!(resolve("2024-01-02"), value(Value::Time("2024-01-02T00:00:00Z".into())));
         assert_eq!(resolve("2024-13-02"), value(Value::Text("2024-13-02".into())));
+        assert_eq!(resolve("1e400"), value(Value::Text("1e400".into())));
+        assert_eq!(resolve("12345678901234567890"), value(Value::Text("12345678901234567890".into())));
         assert_eq!(resolve("True"), value(Value::Bool(true)));
         assert_eq!(resolve("~"), value(Value::Null));
     }

@@ -26,6 +26,11 @@ impl Variables {
         }
     }
 
+    /// Adds the values of others for the names that have none yet.
+    pub(crate) fn extend_from(&mut self, others: &Self) {
+        self.extend(others.values.as_ref().clone());
+    }
+
     /// Declares the secrets.
     pub(crate) fn declare(&mut self, secrets: impl IntoIterator<Item = String>) {
         self.secrets = Rc::new(secrets.into_iter().collect());

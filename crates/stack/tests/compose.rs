@@ -201,6 +201,17 @@ fn variables_come_from_the_shell_then_env_files_then_dotenv() {
 }
 
 #[test]
+fn files_named_by_a_variable_bring_the_variables_beside_them() {
+    let project = Project::new(&[
+        (".env", "COMPOSE_FILE=sub/compose.yaml\nA=1\n"),
+        ("sub/compose.yaml", "services: { web: { image: 'w:${A}${B}', build: . } }"),
+        ("sub/.env", "A=2\nB=3\n"),
+    ]);
+    let web = project.service("web");
+    assert_eq!((web.image.as_str(), web.build.unwrap().context.as_str()), ("w:13", "/srv/app/sub"));
+}
+
+#[test]
 fn a_held_value_in_a_command_is_split_into_words_and_stays_held() {
     let loaded = web("command: run ${FLAGS} end").env("FLAGS", "--key 's3 cret'").load();
     let command = loaded.shape.unwrap().services[&ServiceName::from("web")].command.clone().unwrap();

@@ -91,3 +91,98 @@ proptest! {
         prop_assert_eq!(once.shape.map(|shape| shape.services), twice.shape.map(|shape| shape.services));
     }
 }
+
+/// A service made of keys that merge in different ways.
+fn service() -> impl Strategy<Value = String> {
+    let key = prop_oneof![
+        Just("command: [a, b]"),
+        Just("entrypoint: run 'it'"),
+        Just("environment: { A: 1, B: x }"),
+        Just("environment: [A=2, C]"),
+        Just("ports: ['80:80', '8000-8001:8000-8001']"),
+        Just("ports: [{ target: 80, published: '80' }]"),
+        Just("volumes: ['/a:/a', '/b']"),
+        Just("volumes: ['/c:/a:ro']"),
+        Just("logging: { driver: local, options: { a: b } }"),
+        Just("logging: { driver: json-file }"),
+        Just("healthcheck: { test: 'true', interval: 90s }"),
+        Just("deploy: { resources: { limits: { memory: 64m } } }"),
+        Just("cap_add: [X, Y]"),
+        Just("extra_hosts: { a: 1.1.1.1 }"),
+        Just("ulimits: { nofile: 5 }"),
+        Just("labels: { a: b$$c }"),
+        Just("user: me"),
+        Just("tmpfs: /run"),
+        Just("dns: 1.1.1.1"),
+        Just("build: { context: ., args: { A: 1 } }"),
+    ];
+    prop::collection::vec(key, 0..6).prop_map(|keys| {
+        let mut kept: Vec<&str> = Vec::new();
+        for key in keys {
+            let name = |key: &str| key.split(':').next().unwrap_or_default().to_owned();
+            if !kept.iter().any(|other| name(other) == name(key)) {
+                kept.push(key);
+            }
+        }
+        format!("services:\n  web:\n    image: w\n    {}\n", kept.join("\n    "))
+    })
+}
+
+fn rendered(files: &[(&str, &str)]) -> Option<serde_json::Value> {
+    let mut project = Project::new(files);
+    project.request.files = files.iter().map(|(name, _)| (*name).to_owned()).collect();
+    project.load().compose.map(|compose| compose.0)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_rendering_renders_as_itself(text in service()) {
+        let once = rendered(&[("compose.yaml", &text)]).unwrap();
+        let again = rendered(&[("compose.yaml", &once.to_string())]).unwrap();
+        prop_assert_eq!(once, again);
+    }
+
+    #[test]
+    fn nothing_below_and_nothing_above_change_nothing(text in service()) {
+        let alone = rendered(&[("a.yaml", &text)]);
+        prop_assert_eq!(&rendered(&[("a.yaml", &text), ("b.yaml", "services: { web: {} }")]), &alone);
+        prop_assert_eq!(&rendered(&[("a.yaml", "services: { web: {} }"), ("b.yaml", &text)]), &alone);
+    }
+
+    #[test]
+    fn an_override_wins(below in service(), above in service()) {
+        let alone = rendered(&[("b.yaml", &above)]).unwrap();
+        let both = rendered(&[("a.yaml", &below), ("b.yaml", &above)]).unwrap();
+        for key in ["user", "healthcheck", "deploy", "ulimits"] {
+            let of = |json: &serde_json::Value| json["services"]["web"].get(key).cloned();
+            if let Some(wanted) = of(&alone) {
+                prop_assert_eq!(of(&both), Some(wanted));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_laid_over_twice_is_laid_over_once(below in service(), above in service()) {
+        let once = rendered(&[("a.yaml", &below), ("b.yaml", &above)]);
+        let twice = rendered(&[("a.yaml", &below), ("b.yaml", &above), ("c.yaml", &above)]);
+        prop_assert_eq!(once, twice);
+    }
+
+    #[test]
+    fn a_few_wrong_bytes_end_in_a_diagnostic_or_in_a_shape(
+        at in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4)
+    ) {
+        let whole = "x-a: &a { tty: true }\nservices:\n  web:\n    <<: *a\n    image: ${A:-w}\n    ports: ['80:80']\n    \
+                     extends: { service: db }\n    depends_on: { db: { condition: service_healthy } }\n  db:\n    image: d\n    \
+                     volumes: ['data:/d', ./x:/x:ro]\n    env_file: e.env\nvolumes: { data: !reset null }\ninclude: [i.yaml]\n";
+        let mut bytes = whole.as_bytes().to_vec();
+        for (index, byte) in at {
+            let place = index.index(bytes.len());
+            bytes[place] = byte;
+        }
+        let files = [("i.yaml", "services: { c: { image: c } }"), ("e.env", "A=${B:-c}\n")];
+        Project::new(&files).bytes("compose.yaml", &bytes).bytes("compose.override.yaml", &bytes).load();
+    }
+}

@@ -53,15 +53,16 @@ impl<'c> Checking<'c, '_> {
         if let Some(build) = service.get("build") {
             self.build(service, build);
         }
-        if let (Some(_), Some(networks)) = (service.get("network_mode"), service.entry("networks")) {
-            self.conflict(
-                networks.key_at,
-                "`network_mode` and `networks` exclude each other",
-                "keep one of the two",
-            );
-        }
-        for (network, joined) in service.get("networks").into_iter().flat_map(Node::entries) {
-            self.declared("networks", "network", network, joined.key_at);
+        match (service.get("network_mode"), service.entry("networks")) {
+            (Some(_), Some(networks)) => {
+                let message = "`network_mode` and `networks` exclude each other";
+                self.conflict(networks.key_at, message, "keep one of the two");
+            }
+            (_, networks) => {
+                for (network, joined) in networks.into_iter().flat_map(|networks| networks.node.entries()) {
+                    self.declared("networks", "network", network, joined.key_at);
+                }
+            }
         }
         self.healthcheck(service);
         self.dependencies(name, service);

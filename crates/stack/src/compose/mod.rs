@@ -178,6 +178,7 @@ impl<'r, 'a> Project<'r, 'a> {
             || file.get("services").into_iter().flat_map(Node::entries).map(|(name, _)| name.clone());
         let declared = enabled().chain(disabled.keys().cloned()).collect();
         consistency::check(reading, &file, &disabled);
+        scale_replicas(&mut file);
         env_files::resolve(reading, &mut file, variables);
         let used = json::used(&file);
         Some(Composed { file, declared, used })
@@ -274,6 +275,17 @@ fn disable(file: &mut Node, profiles: &[String]) -> Map {
         };
     }
     disabled
+}
+
+/// How many containers run is said in both places, where there is a `deploy`.
+fn scale_replicas(file: &mut Node) {
+    let Some(services) = file.get_mut("services").and_then(Node::as_map_mut) else { return };
+    for service in services.values_mut() {
+        let Some(scale) = service.node.entry("scale").cloned() else { continue };
+        if let Some(deploy) = service.node.get_mut("deploy").and_then(Node::as_map_mut) {
+            deploy.insert("replicas".to_owned(), scale);
+        }
+    }
 }
 
 /// A file that would have to be fetched.

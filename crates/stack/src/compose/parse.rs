@@ -38,6 +38,7 @@ pub(crate) fn parse(reading: &Reading<'_>, name: &str, bytes: &[u8]) -> Vec<Docu
         stack: Vec::new(),
         anchors: BTreeMap::new(),
         alias_nodes: 0,
+        plain: false,
         resets: Vec::new(),
         done: Vec::new(),
     };
@@ -138,6 +139,8 @@ struct Open {
     node: Node,
     tag: Tag,
     anchor: usize,
+    /// The key that waits for its value is `<<`, and not in quotes.
+    merging: bool,
     /// The key that waits for its value.
     key: Option<(Spot, Option<String>)>,
     /// Every key that was written, also those that left no entry.
@@ -165,6 +168,8 @@ struct Builder<'r, 'a> {
     stack: Vec<Open>,
     anchors: BTreeMap<usize, Anchored>,
     alias_nodes: usize,
+    /// The scalar that was just read stands without quotes.
+    plain: bool,
     resets: Vec<(Vec<String>, Tag)>,
     done: Vec<Document>,
 }
@@ -173,6 +178,7 @@ impl Builder<'_, '_> {
     fn take(&mut self, event: Event<'_>, at: Spot) -> Result<(), Halt> {
         match event {
             Event::Scalar(text, style, anchor, tag) => {
+                self.plain = style == ScalarStyle::Plain;
                 let custom = tag.as_ref().is_some_and(|tag| tag.is_custom());
                 let value = match (style, tag.as_ref().and_then(|tag| tag.core_suffix())) {
                     (ScalarStyle::Plain, None) if !custom => scalar::resolve(&text),
@@ -230,6 +236,7 @@ impl Builder<'_, '_> {
             node,
             tag,
             anchor,
+            merging: false,
             key: None,
             keys: BTreeMap::new(),
             merges: Vec::new(),
@@ -299,12 +306,15 @@ impl Builder<'_, '_> {
         match &mut parent.node.value {
             Value::List(list) => list.extend((!gone).then_some(node)),
             Value::Map(map) => match parent.key.take() {
-                None => parent.key = Some((node.at, key(self.reading, &node))),
+                None => {
+                    parent.key = Some((node.at, key(self.reading, &node)));
+                    parent.merging = self.plain;
+                }
                 Some((_, None)) => {}
                 Some((key_at, Some(name))) => {
                     if let Some(before) = parent.keys.insert(name.clone(), key_at) {
                         duplicate(self.reading, before, key_at, &name);
-                    } else if name == "<<" {
+                    } else if name == "<<" && parent.merging {
                         parent.merges.extend((!gone).then_some(node));
                     } else if !gone {
                         map.insert(name, Entry::new(key_at, node));

@@ -51,7 +51,7 @@ pub(crate) fn compose(
         let around = files::Around { file: &file, variables };
         services.insert(ServiceName::new(name.as_str()), service::service(reading, &around, &entry.node));
     }
-    if declared.is_empty() {
+    if declared.is_empty() && !reading.refused() {
         let said = Diagnostic::error("no-services", "no service is declared");
         let hint = "a Compose file has a `services:` mapping with at least one service";
         reading.note(file.at, said.hint(hint));
