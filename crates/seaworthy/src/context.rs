@@ -12,6 +12,7 @@ use crate::{
     cli::{SetArgs, SharesArgs},
     settings,
     settings::Settings,
+    view::View,
 };
 
 /// Reads the stack: with the shape of the live release where none was asked for. Makes nothing.
@@ -48,10 +49,17 @@ pub(crate) fn load_with(settings: &Settings, keyring: &Keyring) -> Result<Loaded
 ///
 /// # Errors
 /// When it is not there, or does not let us in.
-pub(crate) async fn engine(settings: &Settings, loaded: &Loaded) -> Result<Arc<dyn Engine>, Stop> {
+pub(crate) async fn engine(
+    settings: &Settings,
+    loaded: &Loaded,
+    view: &View,
+) -> Result<Arc<dyn Engine>, Stop> {
     let named = loaded.shape.as_ref().and_then(|shape| shape.engine);
     let docker = match settings.engine.or(named).unwrap_or(EngineKind::Docker) {
-        EngineKind::Docker => Docker::connect().await.map(|docker| Arc::new(docker) as Arc<dyn Engine>),
+        EngineKind::Docker => {
+            let docker = Docker::connect().await.map(|docker| docker.telling(view.meanwhile()));
+            docker.map(|docker| Arc::new(docker) as Arc<dyn Engine>)
+        }
         EngineKind::Process => return Ok(Arc::new(process(settings)?)),
     };
     docker.map_err(|err| Stop::precondition(engine_trouble(&err)))
@@ -74,11 +82,11 @@ pub(crate) fn process(settings: &Settings) -> Result<Process, Stop> {
 ///
 /// # Errors
 /// When the stack cannot be understood, or the engine or the state directory cannot be used.
-pub(crate) async fn operations(settings: &Settings) -> Result<Operations, Stop> {
+pub(crate) async fn operations(settings: &Settings, view: &View) -> Result<Operations, Stop> {
     let keyring = runner::keyring(&settings.state)?;
     let loaded = load_with(settings, &keyring)?;
     understood(&loaded)?;
-    let engine = engine(settings, &loaded).await?;
+    let engine = engine(settings, &loaded, view).await?;
     on(settings, engine, keyring, loaded)
 }
 

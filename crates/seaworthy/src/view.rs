@@ -153,13 +153,23 @@ impl View {
             // A line that cannot be drawn is drawn again in a moment.
             let _ = out.write_str(&text::moved(meter.bytes(), state.elapsed()));
         };
-        let style = ProgressStyle::with_template("  {spinner} {msg}  {elapsed}  {moved}")
+        let style = ProgressStyle::with_template("  {spinner} {msg}  {prefix}  {elapsed}  {moved}")
             .expect("the template is fixed")
             .with_key("moved", moved);
         let bar = ProgressBar::new_spinner().with_style(style).with_message(what.to_owned());
         bar.enable_steady_tick(std::time::Duration::from_millis(120));
         if let Ok(mut moving) = self.moving.lock() {
             *moving = Some(bar);
+        }
+    }
+
+    /// Words in the moving line about how far its step has come.
+    pub(crate) fn meanwhile(&self) -> impl Fn(&str) + Send + Sync + use<> {
+        let moving = Arc::clone(&self.moving);
+        move |words: &str| {
+            if let Some(bar) = moving.lock().ok().as_ref().and_then(|moving| moving.as_ref()) {
+                bar.set_prefix(words.to_owned());
+            }
         }
     }
 

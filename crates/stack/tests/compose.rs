@@ -352,3 +352,19 @@ fn a_command_ends_where_a_shell_would_begin_another_and_that_is_said() {
     let command = loaded.shape.unwrap().services[&ServiceName::from("web")].command.clone().unwrap();
     assert_eq!(command, [Text::literal("migrate"), Text::literal("up")]);
 }
+
+#[test]
+fn a_seccomp_profile_is_what_its_file_holds() {
+    let compose =
+        "services: { web: { image: app, security_opt: [\"seccomp:./profile.json\", no-new-privileges] } }";
+    let files = [("compose.yaml", compose), ("profile.json", "{ \"defaultAction\": \"SCMP_ACT_ALLOW\" }\n")];
+    let loaded = Project::new(&files).load();
+    assert_eq!(support::said(&loaded), "");
+    let web = &loaded.shape.unwrap().services[&ServiceName::from("web")];
+    assert_eq!(web.security_opt, ["seccomp={\"defaultAction\":\"SCMP_ACT_ALLOW\"}", "no-new-privileges"]);
+
+    let missing = Project::new(&[("compose.yaml", compose)]).load();
+    assert!(support::said(&missing).contains("seccomp profile"), "{}", support::said(&missing));
+    let garbled = Project::new(&[("compose.yaml", compose), ("profile.json", "{")]).load();
+    assert!(support::said(&garbled).contains("the seccomp profile `profile.json` is no JSON"));
+}

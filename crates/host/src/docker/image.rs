@@ -1,7 +1,7 @@
 //! Makes sure that an image is there.
 
 use bollard::{errors::Error, query_parameters::CreateImageOptionsBuilder};
-use futures_util::TryStreamExt;
+use futures_util::{TryStreamExt, future};
 use hyper::header::HeaderValue;
 use plan::Output;
 use secrets::Secret;
@@ -9,6 +9,7 @@ use secrets::Secret;
 use super::{
     Docker,
     fail::{fail, found, status},
+    meanwhile::Pulled,
 };
 use crate::{EngineError, Trouble};
 
@@ -42,7 +43,14 @@ impl Docker {
             .from_image(&with_tag(image))
             .platform(platform.unwrap_or_default())
             .build();
-        let pulled = client.create_image(Some(options), None, None).try_for_each(async |_| Ok(())).await;
+        let mut come = Pulled::default();
+        let pulled = client.create_image(Some(options), None, None).try_for_each(|said| {
+            if let Some(words) = come.take(&said) {
+                (self.listener.0)(words);
+            }
+            future::ready(Ok(()))
+        });
+        let pulled = pulled.await;
         pulled.map_err(|error| explain_pull(image, known, error))?;
         let missing =
             || EngineError::new(Trouble::NotFound, format!("find image `{image}` after it was pulled"));

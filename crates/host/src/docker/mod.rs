@@ -15,6 +15,7 @@ mod files;
 mod host_config;
 mod image;
 mod lifecycle;
+mod meanwhile;
 mod mounts;
 mod network;
 mod observe;
@@ -29,7 +30,10 @@ mod streams;
 #[cfg(test)]
 mod told;
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use async_trait::async_trait;
 use bollard::ClientVersion;
@@ -56,6 +60,8 @@ const ANSWER_SECS: u64 = 120;
 #[derive(Debug)]
 pub struct Docker {
     client: bollard::Docker,
+    /// Who hears of pulls and builds while they go on.
+    listener: meanwhile::Listener,
     /// Where credentials of registries are kept.
     registries: credentials::Client,
     /// It runs on this machine: its containers' addresses can be dialled, its directories looked at.
@@ -98,6 +104,7 @@ impl Docker {
         let registries = credentials::Client::of_environment();
         Ok(Self {
             client,
+            listener: meanwhile::Listener::default(),
             registries,
             local,
             executable,
@@ -110,6 +117,13 @@ impl Docker {
     fn api(&self) -> (usize, usize) {
         let version = self.client.client_version();
         (version.major_version, version.minor_version)
+    }
+
+    /// The same engine, telling how far a pull or a build has come: each time a few words in place of the last.
+    #[must_use]
+    pub fn telling(mut self, listener: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.listener = meanwhile::Listener(Arc::new(listener));
+        self
     }
 
     /// The same engine, with credentials of registries from another directory than `DOCKER_CONFIG` or `~/.docker`.

@@ -11,7 +11,7 @@ fn told(shape: &Shape, service: &str) -> plan::Container {
 #[test]
 fn a_service_that_is_meant_is_told_as_its_containers() {
     let mut shape = world::shape("db=pg:16(named the-db) cache=cache:7 web=app:7", &[]);
-    shape.services.get_mut(&ServiceName::from("cache")).unwrap().scale = Some(2);
+    shape.services.get_mut(&ServiceName::from("cache")).expect("it is there").scale = Some(2);
     let web = Service {
         network_mode: Some(Namespace::Service("db".into())),
         pid: Some(Namespace::Engine("host".into())),
@@ -52,7 +52,7 @@ fn among_networks_of_one_priority_the_first_key_is_the_main_one_whatever_the_eng
     let named = |name: &str| Network { name: Some(name.to_owned()), ..Network::default() };
     shape.networks.insert(NetworkKey::from("a"), named("zebra"));
     shape.networks.insert(NetworkKey::from("b"), named("ape"));
-    let web = shape.services.get_mut(&ServiceName::from("web")).unwrap();
+    let web = shape.services.get_mut(&ServiceName::from("web")).expect("it is there");
     web.networks = ["a", "b"].map(|key| (NetworkKey::from(key), Attachment::default())).into();
     let networks = told(&shape, "web").networks;
     assert!(networks["zebra"].priority > networks["ape"].priority);

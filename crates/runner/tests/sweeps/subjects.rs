@@ -129,10 +129,13 @@ fn adopting(version: u32) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {
     }
 }
 
-/// Another version of the key store, and of everything else.
+/// Another version of the key store, and of everything else; the migration is built where it runs.
 fn deploying_another_store(facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
     let mut shape = blog(2);
     shape.services.get_mut(&ServiceName::from("bao")).expect("it has one").image = "bao:3".to_owned();
+    let migrate = shape.services.get_mut(&ServiceName::from("migrate")).expect("it has one");
+    migrate.image = "migrate:built".to_owned();
+    migrate.build = Some(stack::Build { context: "/srv/blog".to_owned(), ..stack::Build::default() });
     plan::deploy(&shape, facts, policy)
 }
 

@@ -20,7 +20,7 @@ use crate::{
 
 pub(crate) async fn bootstrap(args: BootstrapArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let BootstrapArgs { given, shares_out, shares } = args;
-    let operations = context::operations(settings).await?;
+    let operations = context::operations(settings, view).await?;
     let people = People {
         shares: settings::shares(&shares)?,
         hand_over: hand_over(&operations.shape, shares_out, view)?,

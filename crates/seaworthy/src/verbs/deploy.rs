@@ -24,7 +24,7 @@ pub(crate) async fn gated(settings: &Settings, view: &View) -> Result<Operations
     let loaded = context::load_with(settings, &keyring)?;
     context::understood(&loaded)?;
     view.diagnostics(&loaded.diagnostics);
-    let engine = context::engine(settings, &loaded).await?;
+    let engine = context::engine(settings, &loaded, view).await?;
     preflight::gate(settings, view, &loaded, engine.kind())?;
     context::on(settings, engine, keyring, loaded)
 }

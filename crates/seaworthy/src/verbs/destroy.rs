@@ -11,7 +11,7 @@ use crate::{cli::DestroyArgs, context, settings::Settings, view::View};
 
 pub(crate) async fn destroy(args: DestroyArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let DestroyArgs { confirm, volumes } = args;
-    let operations = context::operations(settings).await?;
+    let operations = context::operations(settings, view).await?;
     let confirmed = confirm.or_else(|| ask_for_the_name(view, &operations.shape, volumes));
     let given = Given { confirmed, ..Given::default() };
     let finished = operations.carry_out(Verb::Destroy, &planner(volumes), given, &view.teller()).await?;

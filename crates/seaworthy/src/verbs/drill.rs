@@ -12,7 +12,7 @@ use crate::{
 
 pub(crate) async fn drill(args: DrillArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let DrillArgs { which: WhichSetArgs { set, sets }, shares } = args;
-    let operations = context::operations(settings).await?;
+    let operations = context::operations(settings, view).await?;
     let mut given = context::given(settings, &sets, Some(&shares))?;
     given.people.ask = asking::holders(view);
     given.meter = view.meter();

@@ -10,7 +10,7 @@ use crate::{cli::LogsArgs, context, settings::Settings, view::View};
 
 pub(crate) async fn logs(args: LogsArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let LogsArgs { service, tail, follow } = args;
-    let operations = context::operations(settings).await?;
+    let operations = context::operations(settings, view).await?;
     let shape = &operations.shape;
     let services: Vec<ServiceName> = match service {
         None => shape.services.keys().cloned().collect(),

@@ -15,7 +15,7 @@ pub(crate) async fn plan(args: PlanArgs, settings: &Settings, view: &View) -> Re
     let operations = match &verb {
         // What stops a deploy stops its plan.
         Planned::Deploy => deploy::gated(settings, view).await?,
-        _ => context::operations(settings).await?,
+        _ => context::operations(settings, view).await?,
     };
     // Planned as if it had been typed; carrying it out asks for it.
     let typed = Some(operations.shape.stack.to_string());

@@ -12,7 +12,7 @@ use crate::{
 
 pub(crate) async fn restore(args: RestoreArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let RestoreArgs { which: WhichSetArgs { set, sets }, confirm, shares } = args;
-    let operations = context::operations(settings).await?;
+    let operations = context::operations(settings, view).await?;
     let mut given = context::given(settings, &sets, Some(&shares))?;
     given.confirmed = confirm;
     given.people.ask = asking::holders(view);

@@ -9,7 +9,7 @@ use crate::{cli::RollbackArgs, context, settings, settings::Settings, view::View
 
 pub(crate) async fn rollback(args: RollbackArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let RollbackArgs { release, shares } = args;
-    let operations = context::operations(settings).await?;
+    let operations = context::operations(settings, view).await?;
     let people = People { shares: settings::shares(&shares)?, ..People::default() };
     let given = Given { people, ..Given::default() };
     let finished = operations.carry_out(Verb::Rollback, &planner(release), given, &view.teller()).await?;

@@ -5,7 +5,7 @@ use diag::{Exit, Stop};
 use crate::{context, settings::Settings, view::View};
 
 pub(crate) async fn status(settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let operations = context::operations(settings).await?;
+    let operations = context::operations(settings, view).await?;
     let facts = operations.facts().await?;
     let unfinished = operations.runs().unfinished().map_err(|err| context::unreadable_runs(&err))?;
     let unfinished = unfinished.as_ref().map(|run| run.id.as_str());

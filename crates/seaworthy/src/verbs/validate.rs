@@ -6,7 +6,7 @@ use report::{Asked, ValidateReport};
 use crate::{context, settings::Settings, view::View};
 
 pub(crate) async fn validate(settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let operations = context::operations(settings).await?;
+    let operations = context::operations(settings, view).await?;
     let validation = operations.validate().await?;
     let asked = validation
         .answers

@@ -21,6 +21,7 @@ mod mounts;
 mod networks;
 mod ports;
 mod resources;
+mod security;
 mod service;
 
 pub(crate) use fields::in_structure;

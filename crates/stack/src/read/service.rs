@@ -7,7 +7,7 @@ use diag::Diagnostic;
 use super::{
     fields::Fields,
     files::{self, Around},
-    mounts, networks, ports, resources,
+    mounts, networks, ports, resources, security,
 };
 use crate::{
     names::ServiceName,
@@ -63,7 +63,7 @@ pub(super) fn service(reading: &Reading<'_>, around: &Around<'_>, node: &Node) -
         privileged: fields.flag("privileged"),
         cap_add: fields.strings("cap_add"),
         cap_drop: fields.strings("cap_drop"),
-        security_opt: fields.strings("security_opt"),
+        security_opt: security::security_opt(&fields),
         extra_hosts: fields.strings("extra_hosts"),
         sysctls: fields.pairs("sysctls"),
         resources: resources::resources(&fields),

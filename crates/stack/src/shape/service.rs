@@ -91,7 +91,7 @@ pub struct Service {
     pub cap_add: Vec<String>,
     /// Dropped capabilities.
     pub cap_drop: Vec<String>,
-    /// Security options.
+    /// Security options; of a profile that stands in a file, what it holds: `seccomp={…}`.
     pub security_opt: Vec<String>,
     /// Extra hosts, `name=address`.
     pub extra_hosts: Vec<String>,

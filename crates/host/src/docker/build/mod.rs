@@ -21,7 +21,7 @@ use stack::Build;
 use tokio::{sync::mpsc, task::JoinHandle};
 
 use self::context::{Context, Pieces};
-use super::{Docker, container::Resolver, credentials, fail::fail, image::saying};
+use super::{Docker, container::Resolver, credentials, fail::fail, image::saying, meanwhile::Listener};
 use crate::{Contents, EngineError, Trouble};
 
 /// How long the engine may take to say its first word: it says nothing while it is given the context.
@@ -53,7 +53,8 @@ impl Docker {
         let options = options(image, build, dockerfile, &arguments, &resolver)?;
         let sent = context.map(send);
         let (body, sending) = sent.map_or((None, None), |(pieces, sending)| (Some(pieces), Some(sending)));
-        let built = listen(client.build_image(options, None, body.map(body_try_stream))).await;
+        let built =
+            listen(client.build_image(options, None, body.map(body_try_stream)), &self.listener).await;
         let sending = match sending {
             Some(sending) => sending.await.unwrap_or(Ok(())),
             None => Ok(()),
@@ -185,13 +186,19 @@ struct Failed {
 }
 
 /// Listens until the build is over.
-async fn listen(mut said: impl Stream<Item = Result<BuildInfo, Error>> + Unpin) -> Result<(), Failed> {
+async fn listen(
+    mut said: impl Stream<Item = Result<BuildInfo, Error>> + Unpin,
+    listener: &Listener,
+) -> Result<(), Failed> {
     let mut printed = Vec::new();
     while let Some(said) = said.next().await {
         match said {
             Ok(said) => {
                 // What went to stderr is coloured by the engine.
                 let text = said.stream.unwrap_or_default().replace("\u{1b}[91m", "").replace("\u{1b}[0m", "");
+                if let Some(step) = text.lines().find(|line| line.starts_with("Step ")) {
+                    (listener.0)(step);
+                }
                 printed.extend(
                     text.lines().map(str::trim_end).filter(|line| !line.is_empty()).map(str::to_owned),
                 );
