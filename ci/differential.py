@@ -204,7 +204,7 @@ def yaml(value):
 
 def answer(command, directory):
     """(exit code, JSON or None) of a program."""
-    env = {"PATH": os.environ.get("PATH", ""), "HOME": "/home/nobody", **VARIABLES}
+    env = {"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", **VARIABLES}
     done = subprocess.run(command, cwd=directory, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
     try:
         return done.returncode, json.loads(done.stdout) if done.returncode == 0 else None

@@ -24,7 +24,7 @@ showing='the preparation'
 begin() {
     scenario=$1
     local need
-    for need in docker age-keygen age jq python3; do
+    for need in docker age-keygen age zstd openssl basenc jq python3; do
         command -v "$need" >/dev/null || skip "\`$need\` is not installed"
     done
     docker info >/dev/null 2>&1 || skip "no container engine answers"

@@ -3,17 +3,33 @@
 
 mod local;
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    time::Duration,
+};
 
 use backup::{Break, SignedManifest, Target, TargetTrouble, verify_chain};
 use local::{
     files, fingerprint, identities, manifest, seal, set, signed, signing_key, skipped, target, writer,
 };
 use plan::set::{Manifest, SetId};
+use secrets::Identities;
 
 /// Writes the objects of one set and gives its manifest, unsigned.
 async fn written(target: &Target, number: u32, previous: Option<&SignedManifest>) -> Manifest {
-    let mut writer = writer(target, &identities(), set(number));
+    written_for(&identities(), target, number, previous).await
+}
+
+/// As [`written`], sealed to these.
+async fn written_for(
+    identities: &Identities,
+    target: &Target,
+    number: u32,
+    previous: Option<&SignedManifest>,
+) -> Manifest {
+    let mut writer = writer(target, identities, set(number));
     let (sequence, previous) = SignedManifest::next_link(previous).unwrap();
     writer.sequence = sequence;
     let object = seal(&writer, format!("set {number}").as_bytes()).await;
@@ -176,6 +192,87 @@ async fn pruning_takes_the_manifest_first_and_keeps_the_chain_provable() {
     assert!(!path.exists());
     assert_eq!(target.list().unwrap().half_removed, []);
     assert_eq!(target.prune(&set(9)).unwrap_err().trouble, TargetTrouble::Missing);
+}
+
+/// Names the target to a process that prunes, and is killed while it does.
+const PRUNED_BY_ANOTHER: &str = "SEAWORTHY_TEST_PRUNES";
+
+// shows: A36
+#[tokio::test]
+async fn five_hundred_sets_are_pruned_under_kill_9_and_none_is_ever_half_there() {
+    if let Some(place) = std::env::var_os(PRUNED_BY_ANOTHER) {
+        return prune_all(&target(Path::new(&place)));
+    }
+    const SETS: u32 = 500;
+    // Written in memory where there is some: thousands of files are synced. Pruned on a disk, which takes its time.
+    let (memory, directory) = (Path::new("/dev/shm"), tempfile::tempdir().unwrap());
+    let made = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() }.unwrap();
+    let target = |place: &tempfile::TempDir| target(place.path());
+    write_sets(&target(&made), SETS).await;
+    let copied = Command::new("cp").arg("-r").arg(made.path().join("blog")).arg(directory.path()).status();
+    assert!(copied.unwrap().success());
+    let target = target(&directory);
+    let (mut killed, mut cut_short) = (0_u32, 0);
+    while !listed(&target).is_empty() {
+        let mut pruning = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "five_hundred_sets_are_pruned_under_kill_9_and_none_is_ever_half_there"])
+            .env(PRUNED_BY_ANOTHER, directory.path())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // It goes on where the one before it was killed, and is killed at another moment of its own.
+        let graves = || fs::read_dir(directory.path().join("blog/graves")).map_or(0, Iterator::count);
+        let enough = graves() + 20;
+        while graves() < enough && pruning.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        std::thread::sleep(Duration::from_micros(u64::from(killed % 23) * 300));
+        pruning.kill().unwrap();
+        pruning.wait().unwrap();
+        killed += 1;
+        cut_short += target.list().unwrap().half_removed.len();
+        every_set_is_whole_or_gone(&target);
+    }
+    prune_all(&target);
+    assert_eq!(fs::read_dir(directory.path().join("blog/sets")).unwrap().count(), 0);
+    assert_eq!(target.graves().unwrap().len(), SETS as usize);
+    assert_eq!(verify_chain(&target, Some(&fingerprint(&signing_key()))).unwrap(), []);
+    println!("killed {killed} times, {cut_short} times between a manifest and its objects");
+}
+
+/// A chain of so many sets.
+async fn write_sets(target: &Target, number: u32) {
+    Target::join_chain(std::slice::from_ref(target), [1; 16]).unwrap();
+    let (identities, mut last) = (identities(), None::<SignedManifest>);
+    for number in 0..number {
+        let signed = signed(written_for(&identities, target, number, last.as_ref()).await);
+        target.commit(&signed).unwrap();
+        last = Some(signed);
+    }
+}
+
+/// What backups do one after the other: what was cut short first, then the oldest set there is.
+fn prune_all(target: &Target) {
+    let listing = target.list().unwrap();
+    let sets = listing.sets.into_iter().rev().map(|seen| seen.id);
+    for set in listing.half_removed.into_iter().chain(sets) {
+        target.prune(&set).unwrap();
+    }
+}
+
+/// Each directory below `sets` is a set whose objects are all there, or one that is known to be on its way out.
+fn every_set_is_whole_or_gone(target: &Target) {
+    let listing = target.list().unwrap();
+    assert!(listing.unreadable.is_empty());
+    for seen in &listing.sets {
+        let manifest = target.read_manifest(&seen.id).unwrap();
+        for object in &manifest.unverified().objects {
+            let path = target.set_path(&seen.id).unwrap().join(&object.name);
+            assert_eq!(fs::metadata(path).unwrap().len(), object.sealed_bytes);
+        }
+    }
+    let there = fs::read_dir(target.set_path(&set(1)).unwrap().parent().unwrap()).unwrap().count();
+    assert_eq!(there, listing.sets.len() + listing.half_removed.len());
 }
 
 #[tokio::test]

@@ -188,6 +188,15 @@ impl Operations {
         crate::live::open_contents(&self.set_access(given), set, &self.policy(given)).await
     }
 
+    /// Reads a set whose restore or drill is only planned: nobody is asked for shares.
+    ///
+    /// # Errors
+    /// As [`Operations::open_set`].
+    pub async fn open_set_to_look_at(&self, set: Option<&str>, given: &Given) -> Result<SetContents, Stop> {
+        let policy = Policy { shares: None, ..self.policy(given) };
+        crate::live::open_contents(&self.set_access(given), set, &policy).await
+    }
+
     /// Carries a restore out: under the stack's own names, or beside it.
     ///
     /// # Errors

@@ -25,6 +25,19 @@ fn a_drill_of_the_whole_stack_proves_keys_data_and_application() {
 }
 
 #[test]
+fn a_restore_proves_its_set_as_a_drill_does() {
+    let world = World::read(&format!("{WHOLE}\nverb: restore"));
+    let plan = world.plan().expect("it can be planned");
+    compare(
+        &in_words(&after(&plan, &world.set(), is_evidence)),
+        "level L4
+         canary blog decrypts
+         table events 7 of 7
+         asked GET / on web",
+    );
+}
+
+#[test]
 fn a_drill_that_leaves_the_key_store_out_claims_no_canary_and_does_not_prove_the_set() {
     proves(
         &format!("{WHOLE}\nstack: drills db"),

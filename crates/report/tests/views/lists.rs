@@ -54,9 +54,9 @@ fn a_set_that_one_target_lacks_is_told_with_what_completes_it() {
     let sets = [seen("s2", "/mnt/a", 2), seen("s1", "/mnt/a", 1), seen("s1", "/mnt/b", 1)];
     let report = BackupsReport::new("blog", at(0.0), &targets, &sets);
     let expected = "\
-s2  #2  1m 00s old  1.0 KiB  never proven  /mnt/a
-s1  #1  1m 00s old  1.0 KiB  never proven  /mnt/a
-s1  #1  1m 00s old  1.0 KiB  never proven  /mnt/b
+s2  #2  1m old  1.0 KiB  never proven  /mnt/a
+s1  #1  1m old  1.0 KiB  never proven  /mnt/a
+s1  #1  1m old  1.0 KiB  never proven  /mnt/b
 set s2 is not on `/mnt/b`: cp -a /mnt/a/blog/sets/s2 /mnt/b/blog/sets/
 ";
     assert_eq!(text::backups(&report), expected);

@@ -57,7 +57,7 @@ fn a_bad_release_is_taken_back_and_the_hint_comes_last() {
     assert!(
         lines(&plan, &entries).contains("  ✗ probe  web             1m  `web` did not become ready in 1m\n")
     );
-    assert!(lines(&plan, &entries).ends_with("  ✓ resume web           1.0s  answers after 2 probes\n"));
+    assert!(lines(&plan, &entries).ends_with("  ✓ resume web             1s  answers after 2 probes\n"));
     let report = reported(&plan, &entries);
     assert_eq!((report.outcome, report.exit), (RunOutcome::Undone, Exit::Findings));
     assert_eq!(report.release.live, Some(41));
@@ -74,7 +74,7 @@ hint: seaworthy runs show k7 --step 6
 fn a_release_that_does_not_answer_again_is_stuck_and_no_word_says_that_it_serves() {
     let plan = deploy();
     let mut entries = taken_back(&plan);
-    let silence = vec!["`web` did not become ready in 60 s".to_owned(), "connection refused".to_owned()];
+    let silence = vec!["`web` did not become ready in 1m".to_owned(), "connection refused".to_owned()];
     entries.push(Entry::ReviveFailed {
         service: "web".into(),
         at: at(130.0),
@@ -85,8 +85,7 @@ fn a_release_that_does_not_answer_again_is_stuck_and_no_word_says_that_it_serves
     let outcome_entry = Outcome::Stuck { step, because, undo_error: silence };
     entries.push(Entry::Ended { at: at(130.0), outcome: outcome_entry });
     assert!(
-        lines(&plan, &entries)
-            .ends_with("  ✗ resume web         1m 00s  `web` did not become ready in 60 s\n")
+        lines(&plan, &entries).ends_with("  ✗ resume web             1m  `web` did not become ready in 1m\n")
     );
     let report = reported(&plan, &entries);
     assert_eq!((report.outcome, report.exit), (RunOutcome::Stuck, Exit::Stuck));
@@ -95,10 +94,10 @@ fn a_release_that_does_not_answer_again_is_stuck_and_no_word_says_that_it_serves
         report.asked_again.iter().map(|asked| (asked.service.as_str(), asked.answers)).collect();
     assert_eq!(asked, [("web", false)]);
     let expected = "\
-error: `web` did not become ready in 60 s
+error: `web` did not become ready in 1m
   caused by: GET /healthz on web:8080: connection refused
 error: `web` does not answer any more
-  caused by: `web` did not become ready in 60 s
+  caused by: `web` did not become ready in 1m
   caused by: connection refused
 stuck: everything was taken back, and `web` does not answer: a person is needed.
 seaworthy logs web

@@ -30,13 +30,13 @@ pub(crate) async fn plan(args: PlanArgs, settings: &Settings, view: &View) -> Re
         Planned::Destroy { volumes } => operations.plan(&destroy::planner(volumes), typed).await?,
         Planned::Restore(which) => {
             let contents = operations
-                .open_set(which.set.as_deref(), &context::given(settings, &which.sets, None)?)
+                .open_set_to_look_at(which.set.as_deref(), &context::given(settings, &which.sets, None)?)
                 .await?;
             operations.plan_restore(&contents, typed).await?
         }
         Planned::Drill(which) => {
             let contents = operations
-                .open_set(which.set.as_deref(), &context::given(settings, &which.sets, None)?)
+                .open_set_to_look_at(which.set.as_deref(), &context::given(settings, &which.sets, None)?)
                 .await?;
             operations.plan_drill(&contents).await?
         }

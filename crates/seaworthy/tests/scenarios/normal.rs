@@ -5,7 +5,7 @@ use std::{path::Path, sync::LazyLock};
 use regex_lite::{Captures, Regex};
 
 /// What is replaced, in this order.
-const MOVING: [(&str, &str); 17] = [
+const MOVING: [(&str, &str); 18] = [
     (r"\d{8}T\d{6}Z-\d{8}T\d{6}Z-[0-9a-f]{8}", "TIME-SET"),
     (r"\d{8}[Tt]\d{6}[Zz]-[0-9a-f]{8}", "SET"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z", "TIME"),
@@ -17,6 +17,8 @@ const MOVING: [(&str, &str); 17] = [
     (r"process \d+ on [^,]+,", "process PID on HOST,"),
     (r"\d+\.\d [KM]iB|\b\d+ B\b", "SIZE"),
     (r"\b\d+(\.\d)?s (old|ago|before)\b", "0.0s $2"),
+    // A column is as wide as the longest age in it.
+    (r"\b(old|ago|never proven)  +", "$1  "),
     (r"\b(now|lag|RTO) \d+(\.\d)?s\b", "$1 0.0s"),
     (r"\d+ of \d+ bytes", "N of M bytes"),
     (r"after \d+ probes?", "after N probes"),
