@@ -4,11 +4,8 @@ use diag::Stop;
 use stack::{SecretKind, SecretName, Shape, StateKind};
 
 use crate::{
-    Action, Facts, KeyStep, Phase, Plan, Policy, Verb,
-    deploy::current_versions,
-    place::{Change, Placing},
-    refusal::refuse_ground,
-    steps::Steps,
+    Action, Facts, KeyStep, Phase, Plan, Policy, Verb, deploy::current_versions, place::Placing,
+    refusal::refuse_ground, steps::Steps,
 };
 
 /// Plans a bootstrap: version 1 of every missing secret, and the key store's ceremony where it was never held.

@@ -6,15 +6,8 @@ use diag::{Diagnostic, Exit, Stop};
 use stack::{ServiceName, Shape, StackName, State, StateKind};
 
 use crate::{
-    Action, Facts, KeyStep, Plan, Policy, RestorePart, Verb,
-    bootstrap::is_captured,
-    desired::Versions,
-    opening::lacks_shares,
-    place::{Change, Placing},
-    proof::Goal,
-    refusal::refuse_ground,
-    set::Manifest,
-    steps::Steps,
+    Action, Facts, KeyStep, Plan, Policy, RestorePart, Verb, bootstrap::is_captured, desired::Versions,
+    opening::lacks_shares, place::Placing, proof::Goal, refusal::refuse_ground, set::Manifest, steps::Steps,
 };
 
 /// What a set holds, as far as planning needs it: read and verified before.

@@ -13,9 +13,9 @@ use stack::{Healthcheck, Namespace, Service, Text};
 use super::{
     api_socket,
     effects::map,
-    endpoints,
+    endpoints, files,
     host_config::host_config,
-    owner::{IDENTITY, PROJECT},
+    owner::{IDENTITY, PRIVATE, PROJECT},
     publishing,
 };
 use crate::{Contents, EngineError, Trouble};
@@ -127,6 +127,10 @@ fn labels(spec: &Container) -> HashMap<String, String> {
     ];
     for (key, value) in needed {
         labels.entry(key.to_owned()).or_insert_with(|| value.to_owned());
+    }
+    let private = files::private_directories(spec);
+    if !private.is_empty() {
+        labels.insert(PRIVATE.to_owned(), private.into_iter().collect::<Vec<_>>().join("\n"));
     }
     labels
 }

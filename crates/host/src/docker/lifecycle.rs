@@ -12,14 +12,14 @@ use bollard::{
         StopContainerOptionsBuilder,
     },
 };
-use plan::{Output, Phase};
+use plan::{AnonymousSeen, Output, Phase};
 use stack::Restart;
 
 use super::{
     ANSWER_SECS, Docker,
     fail::{fail, status},
     observe::{anonymous, phase},
-    owner::{labels_of, project_of},
+    owner::{is_private, labels_of, project_of},
 };
 use crate::{EngineError, Trouble};
 
@@ -91,48 +91,49 @@ impl Docker {
         }
     }
 
+    /// Removes a container, and of its volumes without a name those that hold nothing but files delivered into it.
     pub(super) async fn remove(&self, name: &str) -> Result<Output, EngineError> {
-        let doing = format!("remove container `{name}`");
-        match self.owned_container(name, &doing).await? {
-            Some(container) => self.remove_this(&container, name, doing).await,
-            None => Ok(Output::Unchanged),
-        }
+        self.remove_with(name, |container, volume| is_private(labels_of(container), &volume.target)).await
     }
 
-    pub(super) async fn remove_this(
-        &self,
-        container: &ContainerInspectResponse,
-        name: &str,
-        doing: String,
-    ) -> Result<Output, EngineError> {
-        let id = container.id.as_deref().unwrap_or(name);
-        let options = RemoveContainerOptionsBuilder::default().force(true).v(false).build();
-        match self.client.remove_container(id, Some(options)).await {
-            Ok(()) => Ok(Output::None),
-            Err(error) if status(&error) == Some(404) => Ok(Output::Unchanged),
-            // Somebody else's removal is under way: the name is free only when that is done.
-            Err(error) if status(&error) == Some(409) => self.await_removal(name, doing, error).await,
-            Err(error) => Err(fail(doing)(error)),
-        }
-    }
-
-    /// Removes a container with its volumes without a name. They are removed one by one: the engine would spare those
-    /// that were carried over from a container before.
+    /// Removes a container with all its volumes without a name.
     pub(super) async fn discard(&self, name: &str) -> Result<Output, EngineError> {
+        self.remove_with(name, |_, _| true).await
+    }
+
+    async fn remove_with(
+        &self,
+        name: &str,
+        goes: impl Fn(&ContainerInspectResponse, &AnonymousSeen) -> bool,
+    ) -> Result<Output, EngineError> {
         let doing = format!("remove container `{name}`");
         let Some(container) = self.owned_container(name, &doing).await? else { return Ok(Output::Unchanged) };
-        self.discard_this(&container, name, doing).await
+        self.remove_this_with(&container, name, doing, goes).await
     }
 
+    /// Removes this very container with all its volumes without a name.
     pub(super) async fn discard_this(
         &self,
         container: &ContainerInspectResponse,
         name: &str,
         doing: String,
     ) -> Result<Output, EngineError> {
+        self.remove_this_with(container, name, doing, |_, _| true).await
+    }
+
+    async fn remove_this_with(
+        &self,
+        container: &ContainerInspectResponse,
+        name: &str,
+        doing: String,
+        goes: impl Fn(&ContainerInspectResponse, &AnonymousSeen) -> bool,
+    ) -> Result<Output, EngineError> {
         let volumes = anonymous(container.mounts.as_deref().unwrap_or_default());
-        let removed = self.remove_this(container, name, doing).await?;
-        for volume in volumes {
+        let (gone, kept): (Vec<_>, Vec<_>) = volumes.into_iter().partition(|volume| goes(container, volume));
+        // The engine takes all of them at once, or none.
+        let removed = self.remove_container(container, name, kept.is_empty(), doing).await?;
+        // It spares those that were carried over from a container before.
+        for volume in gone {
             let doing = format!("remove volume `{}` of container `{name}`", volume.name);
             match self.client.remove_volume(&volume.name, None::<RemoveVolumeOptions>).await {
                 Ok(()) => {}
@@ -142,6 +143,24 @@ impl Docker {
             }
         }
         Ok(removed)
+    }
+
+    async fn remove_container(
+        &self,
+        container: &ContainerInspectResponse,
+        name: &str,
+        with_volumes: bool,
+        doing: String,
+    ) -> Result<Output, EngineError> {
+        let id = container.id.as_deref().unwrap_or(name);
+        let options = RemoveContainerOptionsBuilder::default().force(true).v(with_volumes).build();
+        match self.client.remove_container(id, Some(options)).await {
+            Ok(()) => Ok(Output::None),
+            Err(error) if status(&error) == Some(404) => Ok(Output::Unchanged),
+            // Somebody else's removal is under way: the name is free only when that is done.
+            Err(error) if status(&error) == Some(409) => self.await_removal(name, doing, error).await,
+            Err(error) => Err(fail(doing)(error)),
+        }
     }
 
     async fn await_removal(&self, name: &str, doing: String, error: Error) -> Result<Output, EngineError> {

@@ -17,7 +17,7 @@ use stack::{EngineKind, Restart, ServiceName};
 use super::{
     Docker,
     fail::{fail, found},
-    owner::{PROJECT, project_of},
+    owner::{PROJECT, is_private, project_of},
     ports,
 };
 use crate::{EngineError, Observed, Scope};
@@ -157,6 +157,8 @@ fn foreign_holder(container: &ContainerSummary, project: &str) -> Option<String>
 fn container_seen(inspected: ContainerInspectResponse) -> ContainerSeen {
     let config = inspected.config.unwrap_or_default();
     let mut labels = config.labels.unwrap_or_default();
+    let mut anonymous = anonymous(&inspected.mounts.unwrap_or_default());
+    anonymous.retain(|volume| !is_private(Some(&labels), &volume.target));
     let mut label = |key: &str| labels.remove(key);
     let state = inspected.state.unwrap_or_default();
     let settings = inspected.network_settings.unwrap_or_default();
@@ -187,7 +189,7 @@ fn container_seen(inspected: ContainerInspectResponse) -> ContainerSeen {
         release: label("seaworthy.release").and_then(|release| release.parse().ok()),
         state_dir: label("seaworthy.state"),
         networks,
-        anonymous: anonymous(&inspected.mounts.unwrap_or_default()),
+        anonymous,
         addresses,
         ports: if live.is_empty() { published(&declared) } else { live },
     }

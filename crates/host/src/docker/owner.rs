@@ -17,6 +17,16 @@ pub(super) const PROJECT: &str = "com.docker.compose.project";
 /// Our label for what a container was made from.
 pub(super) const IDENTITY: &str = "seaworthy.identity";
 
+/// Our label for where a container has volumes that hold nothing but the files delivered into it, one path a line. They
+/// go with it: nobody else may find a secret in them.
+pub(super) const PRIVATE: &str = "seaworthy.private";
+
+/// Whether a volume of a container at this place holds nothing but files delivered into it.
+pub(super) fn is_private(labels: Option<&HashMap<String, String>>, target: &str) -> bool {
+    let said = labels.and_then(|labels| labels.get(PRIVATE));
+    said.is_some_and(|said| said.lines().any(|private| private == target))
+}
+
 /// The project that labels name; empty: nobody's.
 pub(super) fn project_of(labels: Option<&HashMap<String, String>>) -> &str {
     labels.and_then(|labels| labels.get(PROJECT)).map_or("", String::as_str)

@@ -133,3 +133,22 @@ async fn a_survey_tells_the_host_and_what_was_asked_for_by_name() {
     assert_eq!(observed.networks["bridge"].project, "");
     assert!(observed.volumes.is_empty());
 }
+
+#[tokio::test]
+async fn a_volume_without_a_name_outlives_its_container_and_goes_only_when_it_is_discarded() {
+    let Some(stack) = Stack::new("nameless").await else { return };
+    let mut old = stack.container("old", "echo kept > /scratch/note; sleep 60");
+    old.mounts = vec![ResolvedMount::Anonymous { target: "/scratch".to_owned() }];
+    stack.run(&old).await;
+    let seen = stack.seen(&old.name).await.unwrap().anonymous;
+    assert_eq!(seen.len(), 1);
+    stack.apply(&Effect::Remove { container: old.name.clone() }).await.unwrap();
+    let mut new = stack.container("new", "sleep 60");
+    new.mounts = vec![ResolvedMount::volume(&seen[0].name, "/scratch", false)];
+    stack.run(&new).await;
+    assert_eq!(stack.shell(&new.name, "busybox cat /scratch/note").await.0.trim(), "kept");
+    assert_eq!(stack.seen(&new.name).await.unwrap().anonymous, seen);
+    stack.apply_twice(&Effect::Discard { container: new.name.clone() }).await;
+    let client = bollard::Docker::connect_with_unix_defaults().unwrap();
+    assert!(client.inspect_volume(&seen[0].name).await.is_err());
+}

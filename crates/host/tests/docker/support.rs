@@ -145,7 +145,7 @@ async fn clean(project: String) {
     let engine = Docker::connect().await.unwrap();
     let seen = engine.observe(&Scope { project, ..Scope::default() }).await.unwrap();
     let containers =
-        seen.containers.into_iter().map(|container| Effect::Remove { container: container.name });
+        seen.containers.into_iter().map(|container| Effect::Discard { container: container.name });
     let networks = seen.networks.into_keys().map(|name| Effect::RemoveNetwork { name });
     let volumes = seen.volumes.into_keys().map(|name| Effect::RemoveVolume { name });
     for effect in containers.chain(networks).chain(volumes) {

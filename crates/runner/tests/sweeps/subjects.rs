@@ -253,9 +253,12 @@ pub(crate) fn subjects() -> Vec<Subject> {
         Subject::new("restore beside", backed.clone(), restoring(contents.clone())),
         Subject::new("drill", backed.clone(), drilling(contents)),
         Subject::new("destroy", backed, destroying),
+        Subject::new("crowded destroy", running_crowded(), |facts, policy| {
+            plan::destroy(&crowded_blog(1), true, facts, policy)
+        }),
     ];
     for subject in &mut all {
-        subject.one_way = subject.name == "destroy";
+        subject.one_way = subject.name.ends_with("destroy");
         subject.for_a_person = ["backup", "restore", "restore beside", "drill"].contains(&subject.name);
         subject.makes_another = subject.name.starts_with("restore");
         // A ceremony that was held is never held again, whether or not its store still runs; and what a run could not
