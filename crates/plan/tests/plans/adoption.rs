@@ -7,7 +7,7 @@ fn a_stack_that_is_what_its_files_say_is_adopted_and_nothing_is_recreated() {
     check(
         "composed: db=pg:1(volume, composed) web=app:7(after db ready, composed)",
         "write release 1 — adopted: nothing recreated
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1
          - db is adopted as it runs
@@ -37,7 +37,7 @@ fn only_what_the_files_say_otherwise_is_replaced() {
          name web
          start web
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1
          ? remove web — its replacement is good
@@ -57,7 +57,7 @@ fn after_the_adoption_a_change_is_named_as_of_any_other_service() {
          name web
          start web
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good
@@ -77,7 +77,7 @@ fn the_content_of_a_mounted_file_counts_from_the_adoption_on() {
          name proxy
          start proxy
          probe proxy
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove proxy — its replacement is good",
@@ -89,13 +89,13 @@ fn a_replaced_container_of_compose_is_taken_back_as_it_was() {
     check_undo(
         "composed: web=app:7(composed)
          shape: web=app:8",
-        "create web < discard blog-web-1-next
-         stop web < resume blog-web-1
+        "create web < unmake container blog-web-1-next
          keep web < rename blog-web-1-was blog-web-1
          name web < rename blog-web-1 blog-web-1-next
          start web < stop blog-web-1, rename blog-web-1 blog-web-1-failed
          current release 1 < current None
-         good release 1 < good None",
+         good release 1 < good None
+         then web after stop-web: resume blog-web-1, probe blog-web-1",
     );
 }
 
@@ -105,7 +105,7 @@ fn an_adopted_container_that_was_stopped_by_hand_is_started() {
         "running: web=app:7(composed, stopped)",
         "start web — it is stopped (exit 0)
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -117,7 +117,7 @@ fn an_orphan_of_an_adopted_stack_is_told_and_never_removed() {
         "composed: web=app:7(composed)
          also: blog-old-1 of old",
         "write release 1 — adopted: nothing recreated
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1
          - web is adopted as it runs
@@ -136,7 +136,7 @@ fn a_container_that_was_taken_off_its_network_is_replaced() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good",
@@ -156,7 +156,7 @@ fn a_restart_policy_that_was_changed_by_hand_is_changed_back_without_a_stop() {
     check(
         "running: web=app:7(told to restart)",
         "policy web — its restart policy was changed by hand: `always`, and not `no`
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -173,7 +173,7 @@ fn a_limit_that_was_changed_by_hand_is_undone_by_a_replacement() {
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good",

@@ -18,7 +18,7 @@ fn a_service_that_asks_for_it_stands_still_while_what_it_depends_on_is_replaced(
          probe db
          start web — db is replaced, and it is restarted with it
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove db — its replacement is good",
@@ -30,15 +30,15 @@ fn taken_back_it_is_started_only_once_what_it_depends_on_runs_again() {
     check_undo(
         "running: db=pg:1 web=app:7(after db ready restart)
          shape: db=pg:2 web=app:7(after db ready restart)",
-        "create db < discard blog-db-1-next
-         stop web < resume blog-web-1
-         stop db < resume blog-db-1
+        "create db < unmake container blog-db-1-next
          keep db < rename blog-db-1-was blog-db-1
          name db < rename blog-db-1 blog-db-1-next
          start db < stop blog-db-1, rename blog-db-1 blog-db-2-failed
          start web < stop blog-web-1
          current release 2 < current Some(1)
-         good release 2 < good Some(1)",
+         good release 2 < good Some(1)
+         then db after stop-db: resume blog-db-1, probe blog-db-1
+         then web after stop-web: resume blog-web-1, probe blog-web-1",
     );
 }
 
@@ -55,7 +55,7 @@ fn a_service_that_does_not_ask_for_it_is_left_alone() {
          name db
          start db
          probe db
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove db — its replacement is good
@@ -82,7 +82,7 @@ fn a_service_in_the_network_of_another_is_replaced_with_it() {
          name app
          start app
          probe app
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove vpn — its replacement is good
@@ -99,7 +99,7 @@ fn a_service_in_the_network_of_one_that_stood_still_is_started_again_with_it() {
          ! stop app — vpn, whose namespace it shares, is started
          start app
          probe app
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -125,7 +125,7 @@ fn what_shares_with_a_service_comes_after_it_whatever_it_is_called() {
          create a
          start a
          probe a
-         watch 4 services — a release is good once it was healthy for 10 s
+         watch 4 services — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -150,7 +150,7 @@ fn a_service_that_mounts_the_volumes_of_another_is_replaced_with_it_and_need_not
          name tools
          start tools
          probe tools
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove db — its replacement is good
@@ -169,7 +169,7 @@ fn a_dependency_that_may_be_missing_may_be_missing() {
          create web — it does not exist yet
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -190,7 +190,7 @@ fn a_job_that_nobody_needs_may_fail() {
          create web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );

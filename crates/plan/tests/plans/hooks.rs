@@ -17,7 +17,7 @@ fn a_replacement_runs_what_the_old_one_asked_for_before_its_stop_and_the_new_one
          start web
          hook web — `post_start` of web asks for it
          probe web — image app:7 → app:8
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good",
@@ -29,13 +29,13 @@ fn taken_back_no_hook_of_a_stop_is_run_again_and_the_old_one_starts_as_it_always
     check_undo(
         "running: web=app:7(at start, at stop)
          shape: web=app:8(at start, at stop)",
-        "create web < discard blog-web-1-next
-         stop web < resume blog-web-1, post_start in blog-web-1
+        "create web < unmake container blog-web-1-next
          keep web < rename blog-web-1-was blog-web-1
          name web < rename blog-web-1 blog-web-1-next
          start web < stop blog-web-1, rename blog-web-1 blog-web-2-failed
          current release 2 < current Some(1)
-         good release 2 < good Some(1)",
+         good release 2 < good Some(1)
+         then web after stop-web: resume blog-web-1, post_start in blog-web-1, probe blog-web-1",
     );
 }
 
@@ -46,7 +46,7 @@ fn a_container_that_stands_still_is_past_its_stop() {
         "start web — it is stopped (exit 0)
          hook web — `post_start` of web asks for it
          probe web — it is stopped (exit 0)
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -70,7 +70,7 @@ fn a_restart_is_a_stop_and_a_start() {
          start web — db is replaced, and it is restarted with it
          hook web — `post_start` of web asks for it
          probe web — db is replaced, and it is restarted with it
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove db — its replacement is good",

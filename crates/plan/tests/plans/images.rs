@@ -9,7 +9,7 @@ const REPLACED: &str = "write release 2 — every deploy is kept whole, so that 
          name web
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web — its replacement is good";
@@ -71,7 +71,7 @@ fn an_image_that_is_not_here_is_built_where_the_file_says_how() {
          create web — it does not exist yet
          start web
          probe web
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          - db is as it should be",
@@ -103,7 +103,7 @@ fn an_image_that_is_never_pulled_may_be_built() {
          create web — it does not exist yet
          start web
          probe web
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );

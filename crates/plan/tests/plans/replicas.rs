@@ -16,7 +16,7 @@ fn a_scaled_service_is_made_one_container_after_the_other() {
          create web 2
          start web 2
          probe web 2
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 1 — release 1 passed its probes
          good release 1",
     );
@@ -50,7 +50,7 @@ fn a_scaled_service_is_replaced_one_container_after_the_other() {
          name web 2
          start web 2
          probe web 2
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove web 1 — its replacement is good
@@ -70,7 +70,7 @@ fn scaling_up_adds_to_what_runs() {
          create web 3
          start web 3
          probe web 3
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          - web 1 is as it should be",
@@ -83,7 +83,7 @@ fn scaling_down_removes_the_highest_numbers_once_the_release_is_good() {
         "running: web=app:7(scaled 3)
          shape: web=app:7",
         "write release 2 — every deploy is kept whole, so that it can come back whole
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? stop web 3 — web is scaled to 1
@@ -100,7 +100,7 @@ fn a_service_scaled_to_nothing_has_no_container_and_is_not_watched() {
         "running: db=pg:1 web=app:7
          shape: db=pg:1 web=app:7(scaled 0)",
         "write release 2 — every deploy is kept whole, so that it can come back whole
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? stop web 1 — web is scaled to 0
@@ -144,9 +144,10 @@ fn a_restore_in_place_brings_back_as_many_and_a_drill_one() {
          create web 2
          start web 2
          probe web 2
-         watch 2 services — a release is good once it was healthy for 10 s
+         watch 2 services — a release is good once it was healthy for 10s
          current release 1 — the restored stack answers
-         good release 1",
+         good release 1
+         ? evidence set-1 — what was proven is kept, signed",
     );
 }
 
@@ -155,13 +156,13 @@ fn a_container_whose_name_changes_is_replaced_under_its_new_one() {
     check_undo(
         "running: web=app:7
          shape: web=app:7(named front)",
-        "create web < discard front-next
-         stop web < resume blog-web-1
+        "create web < unmake container front-next
          keep web < rename front-was blog-web-1
          name web < rename front front-next
          start web < stop front, rename front blog-web-2-failed
          current release 2 < current Some(1)
-         good release 2 < good Some(1)",
+         good release 2 < good Some(1)
+         then web after stop-web: resume blog-web-1, probe blog-web-1",
     );
 }
 
@@ -170,10 +171,10 @@ fn each_failed_container_of_a_scaled_service_is_kept_under_a_name_of_its_own() {
     check_undo(
         "running: nothing
          shape: web=app:7(scaled 2)",
-        "network blog_net < remove blog_net
-         create web 1 < discard blog-web-1
+        "network blog_net < unmake network blog_net
+         create web 1 < unmake container blog-web-1
          start web 1 < stop blog-web-1, rename blog-web-1 blog-web-1-failed
-         create web 2 < discard blog-web-2
+         create web 2 < unmake container blog-web-2
          start web 2 < stop blog-web-2, rename blog-web-2 blog-web-1-2-failed
          current release 1 < current None
          good release 1 < good None",

@@ -63,7 +63,7 @@ fn a_volume_that_has_a_name_now_takes_its_place_and_the_other_stays() {
          name db
          start db
          probe db
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? remove db — its replacement is good
@@ -77,7 +77,7 @@ fn a_replica_that_goes_leaves_its_volumes() {
         "running: web=app:7(scaled 2, nameless /data)
          shape: web=app:7(scaled 1, nameless /data)",
         "write release 2 — every deploy is kept whole, so that it can come back whole
-         watch 1 service — a release is good once it was healthy for 10 s
+         watch 1 service — a release is good once it was healthy for 10s
          current release 2 — release 2 passed its probes
          good release 2
          ? stop web 2 — web is scaled to 1
