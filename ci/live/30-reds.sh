@@ -181,8 +181,8 @@ all_gone() {
     rm -rf "$SEAWORTHY_STATE_DIR"
     export SEAWORTHY_STATE_DIR=$W/new-state
     expect 0 sw drill "$set" --identity "$keys/identity" --signer "$signer" --shares "$keys/shares" --json
-    same 'counts that equal the manifest' true "$(jq '.counts | length > 0 and all(.captured == .restored)' "$W/out")"
-    figure 'RTO' "$(jq -r '"\(.recovery_ms / 1000) s: \([.phases[] | "\(.name) \(.ms) ms"] | join(", "))"' "$W/out")"
+    same 'counts that equal the manifest' true "$(jq '.evidence.counts | length > 0 and all(.captured == .restored)' "$W/out")"
+    figure 'RTO' "$(jq -r '.evidence | "\(.recovery_ms / 1000) s: \([.phases[] | "\(.name) \(.ms) ms"] | join(", "))"' "$W/out")"
     local kind
     for kind in container network volume; do same "$kind""s left" '' "$(of_project $kind "$STACK")"; done
 }

@@ -387,8 +387,11 @@ fn report_of(finished: &Finished) -> RunReport {
     report::run_report(&finished.plan, &finished.progress, told)
 }
 
-/// The line of a file that a place names, for the reader to see.
+/// The line of a file that a place names, for the reader to see. Not of an env file: what it holds is nobody's to repeat.
 fn source_line(place: &diag::Place) -> Option<String> {
+    if !["yaml", "yml", "toml"].iter().any(|kind| place.file.ends_with(&format!(".{kind}"))) {
+        return None;
+    }
     static FILES: Mutex<BTreeMap<String, Option<String>>> = Mutex::new(BTreeMap::new());
     let mut files = FILES.lock().ok()?;
     let text = files.entry(place.file.clone()).or_insert_with(|| std::fs::read_to_string(&place.file).ok());
