@@ -19,8 +19,10 @@ start() {
     mkdir -p "$(dirname "$file")"
     if [[ -n $bin ]]; then
         PATH=$bin:$PATH
-        # Long paths do not fit a socket's name.
-        arguments=(--data-root "${file%.pid}.data" --exec-root /run/seaworthy-ci --pidfile "${file%.pid}.own")
+        local data
+        data=$(realpath "$(dirname "$file")")/$(basename "${file%.pid}")
+        # A long path does not fit a socket's name.
+        arguments=(--data-root "$data.data" --exec-root /run/seaworthy-ci --pidfile "$data.own")
     fi
     setsid dockerd "${arguments[@]}" >"$log" 2>&1 </dev/null &
     echo $! >"$file"
