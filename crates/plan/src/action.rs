@@ -8,7 +8,7 @@ use stack::{
     Shape, StackName, State, Transit,
 };
 
-use crate::{ComposeHashes, proof::Goal, set::SetId};
+use crate::{ComposeHashes, Seed, proof::Goal, set::SetId};
 
 /// What one step does. Every action is safe to do twice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -189,6 +189,9 @@ pub enum Action {
         instruction: String,
         /// What counts as done.
         done_when: String,
+        /// How long their word holds; `None`: for this run.
+        #[serde(default)]
+        holds: Option<Duration>,
     },
 }
 
@@ -344,9 +347,9 @@ impl Mark {
     /// The label.
     pub const LABEL: &str = "seaworthy.made-by";
 
-    /// The mark of a plan made at `now` with these random bytes.
-    pub fn new(now: jiff::Timestamp, random: [u8; 4]) -> Self {
-        Self(SetId::new(now, random).0)
+    /// The mark of a plan made from this seed.
+    pub fn new(seed: Seed) -> Self {
+        Self(SetId::new(seed).0)
     }
 
     /// Marks what has these labels.

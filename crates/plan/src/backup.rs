@@ -21,7 +21,7 @@ pub fn backup(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
         shape.states.iter().filter(|(_, state)| is_captured(&state.kind)).collect();
     refuse_ground(shape, facts, policy)?;
     refuse_unready(shape, facts, &captured)?;
-    let set = SetId::new(policy.now, policy.random);
+    let set = SetId::new(policy.seed);
     let mut plan = Plan::empty(Verb::Backup, shape, facts, policy);
     plan.interrupted = Interrupted::Unwinds;
     plan.set = Some(set.clone());

@@ -58,7 +58,7 @@ fn left_out_because(shape: &Shape, service: &ServiceName) -> String {
 
 /// The throwaway: another project, no published port, every network without a way out.
 pub fn drill_shape(contents: &SetContents, policy: &Policy) -> Shape {
-    let id = data_encoding::HEXLOWER.encode(&policy.random);
+    let id = data_encoding::HEXLOWER.encode(&policy.seed.random);
     let mut shape = contents.shape.as_project(StackName::new(format!("{}-drill-{id}", contents.shape.stack)));
     for network in shape.networks.values_mut() {
         network.internal = true;

@@ -287,8 +287,8 @@ pub struct Progress {
     pub running: Option<StepId>,
     /// A step that waits for a person, with the instruction.
     pub waiting: Option<(StepId, String)>,
-    /// Steps a person attested.
-    pub attested: Vec<StepId>,
+    /// Steps a person attested, and when last.
+    pub attested: BTreeMap<StepId, jiff::Timestamp>,
     /// Why the run is being taken back, and from which step, once it is.
     pub unwinding: Option<(Option<StepId>, Vec<String>)>,
     /// Steps taken back.
@@ -377,10 +377,10 @@ impl Progress {
             {
                 self.waiting = Some((step.clone(), instruction.clone()));
             }
-            Entry::Attested { step, .. }
-                if !unwinding && self.waiting.as_ref().is_some_and(|(at, _)| at == step) =>
+            Entry::Attested { step, at, .. }
+                if !unwinding && self.waiting.as_ref().is_some_and(|(waits, _)| waits == step) =>
             {
-                self.attested.push(step.clone());
+                self.attested.insert(step.clone(), *at);
             }
             Entry::Abandoned { because, .. } if !unwinding => {
                 self.unwinding = Some((None, vec![because.clone()]));
@@ -419,6 +419,11 @@ impl Progress {
             self.hints.insert(step.clone(), hint.to_owned());
         }
         Ok(())
+    }
+
+    /// True until its first entry.
+    pub fn is_fresh(&self) -> bool {
+        self.entries == 0
     }
 
     /// What comes next. An unwinding begins with the step that failed or was interrupted, because it may have half

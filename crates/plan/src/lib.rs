@@ -28,8 +28,10 @@ mod restore;
 mod revival;
 mod rollback;
 mod rollout;
+mod saved;
 pub mod set;
 mod steps;
+pub mod take_up;
 mod validate;
 
 pub use action::{
@@ -38,6 +40,7 @@ pub use action::{
 };
 pub use backup::backup;
 pub use bootstrap::bootstrap;
+pub use control::is_attested;
 pub use deploy::deploy;
 pub use destroy::destroy;
 pub use drill::{drill, drill_shape};
@@ -50,7 +53,8 @@ pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen
 pub use lint::lint;
 pub use opening::{can_be_opened, sealed_store};
 pub use plan::{Interrupted, PLAN_SCHEMA, Plan, Revival, Step, StepId, Verb};
-pub use policy::{Policy, Typed};
+pub use policy::{Policy, Seed, Typed};
 pub use restore::{SetContents, restore, restored_shape};
 pub use rollback::rollback;
+pub use saved::{PlannedOn, SAVED_SCHEMA, SavedPlan, differences};
 pub use validate::{ClosedPort, MustAnswer, MustNot, Questions, questions};

@@ -159,7 +159,7 @@ impl Plan {
             stack: shape.stack.clone(),
             project: shape.stack.clone(),
             shape: shape.name.clone(),
-            made_at: policy.now,
+            made_at: policy.seed.at,
             tool: policy.tool.clone(),
             release: None,
             from: facts.current,

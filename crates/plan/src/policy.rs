@@ -9,10 +9,10 @@ use crate::Mark;
 /// The third argument of every planner: time, names and permissions, all as values.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Policy {
-    /// Now.
+    /// Now: what has lapsed is decided by it.
     pub now: jiff::Timestamp,
-    /// Random bytes for the ids a plan makes.
-    pub random: [u8; 4],
+    /// What the names that a plan gives come from.
+    pub seed: Seed,
     /// Version of this tool.
     pub tool: String,
     /// The state directory, absolute: containers are labelled with it.
@@ -33,8 +33,17 @@ pub struct Policy {
 impl Policy {
     /// What everything that a plan of this policy makes is marked with.
     pub fn mark(&self) -> Mark {
-        Mark::new(self.now, self.random)
+        Mark::new(self.seed)
     }
+}
+
+/// What the names that a plan gives come from: made again from the same seed, it gives the same ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seed {
+    /// When it was first made.
+    pub at: jiff::Timestamp,
+    /// Random bytes.
+    pub random: [u8; 4],
 }
 
 /// The words of a command after the program's name, so that a refusal ends with the very command that goes on. It names

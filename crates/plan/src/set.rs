@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, fmt};
 use serde::{Deserialize, Serialize};
 use stack::{ServiceName, StackName};
 
+use crate::Seed;
+
 /// A set's id: the UTC second of its point and four random bytes, `20261121T011447Z-7f3a91c2`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -19,10 +21,10 @@ impl fmt::Display for SetId {
 }
 
 impl SetId {
-    /// The id of a set made at `now` with these random bytes.
-    pub fn new(now: jiff::Timestamp, random: [u8; 4]) -> Self {
-        let time = now.strftime("%Y%m%dT%H%M%SZ");
-        Self(format!("{time}-{}", data_encoding::HEXLOWER.encode(&random)))
+    /// The id of a set planned from this seed.
+    pub fn new(seed: Seed) -> Self {
+        let time = seed.at.strftime("%Y%m%dT%H%M%SZ");
+        Self(format!("{time}-{}", data_encoding::HEXLOWER.encode(&seed.random)))
     }
 }
 

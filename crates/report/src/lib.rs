@@ -23,7 +23,8 @@ pub use run::{
 };
 pub use said::Said;
 pub use small::{
-    AttestReport, CheckReport, InitReport, LogsReport, ProductionReport, ServiceLog, StepShown, Wrapped,
+    AttestReport, CheckReport, InitReport, LogsReport, PlanDiffReport, ProductionReport, ServiceLog,
+    StepShown, Wrapped,
 };
 pub use status::{ServiceStatus, StatusReport, status_report};
 pub use validate::{Asked, ValidateReport};

@@ -1,6 +1,8 @@
 //! What the small verbs say as JSON: each a document of its own, with its version.
 
 use checks::Check;
+use diag::Exit;
+use plan::SavedPlan;
 use serde::Serialize;
 
 use crate::{RunReport, StepReport};
@@ -71,6 +73,27 @@ impl AttestReport {
     /// A report on what was attested.
     pub fn new(run: &str, who: &str, next: String) -> Self {
         Self { schema: "seaworthy.attest/1", run: run.to_owned(), who: who.to_owned(), next }
+    }
+}
+
+/// How two plan files differ: `seaworthy.plan-diff/1`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlanDiffReport {
+    /// `seaworthy.plan-diff/1`.
+    pub schema: &'static str,
+    /// A sentence for each difference: was, is.
+    pub differences: Vec<String>,
+}
+
+impl PlanDiffReport {
+    /// From one to the other.
+    pub fn new(one: &SavedPlan, other: &SavedPlan) -> Self {
+        Self { schema: "seaworthy.plan-diff/1", differences: one.differences(other) }
+    }
+
+    /// Differences are findings.
+    pub fn exit(&self) -> Exit {
+        if self.differences.is_empty() { Exit::Done } else { Exit::Findings }
     }
 }
 

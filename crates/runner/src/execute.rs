@@ -1,6 +1,6 @@
 //! The only loop: it follows a plan, and decides nothing.
 
-use plan::{Action, Entry, Interrupted, Next, Outcome, Output, Revival, Step};
+use plan::{Entry, Next, Outcome, Output, Revival, Step};
 
 use crate::{Clock, Run, RunError, SoFar, StepError, World};
 
@@ -65,7 +65,7 @@ pub async fn execute(
         let entry = match run.progress().next(&plan) {
             Next::Do(step) => {
                 write(run, Entry::Started { step: step.id.clone(), at: clock.now() }, told)?;
-                let result = attempt(run, step, world).await;
+                let result = attempt(run, step, world, clock.now()).await;
                 after(step, result, clock.now())
             }
             Next::TakeBack(step) => take_back(run, step, world, clock, told).await?,
@@ -88,20 +88,21 @@ fn take_up(run: &mut Run, clock: &dyn Clock, told: Teller<'_>) -> Result<(), Exe
     if run.progress().outcome.is_some() {
         return Ok(());
     }
-    // Housekeeping needs nothing that a run holds: what was proven before it stays.
-    let proven = run.progress().is_proven(run.plan());
-    let interrupted = !run.is_fresh() && run.progress().waiting.is_none() && !proven;
+    let lapsed = plan::take_up::lapsed(run.plan(), run.progress());
     write(run, Entry::Began { at: clock.now() }, told)?;
-    if interrupted && run.plan().interrupted == Interrupted::Unwinds && run.progress().unwinding.is_none() {
-        let because = "the run was interrupted, and what it held is gone".to_owned();
-        write(run, Entry::Abandoned { at: clock.now(), because }, told)?;
+    match lapsed {
+        Some(because) => write(run, Entry::Abandoned { at: clock.now(), because }, told),
+        None => Ok(()),
     }
-    Ok(())
 }
 
-async fn attempt(run: &Run, step: &Step, world: &dyn World) -> Result<Output, StepError> {
-    let attested = run.progress().attested.contains(&step.id);
-    if attested && matches!(step.action, Action::Person { .. }) {
+async fn attempt(
+    run: &Run,
+    step: &Step,
+    world: &dyn World,
+    now: jiff::Timestamp,
+) -> Result<Output, StepError> {
+    if plan::is_attested(step, run.progress(), now) {
         return Ok(Output::None);
     }
     let unpermitted = step.destroys.as_ref().filter(|what| !run.plan().may_destroy(what));

@@ -5,7 +5,11 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 use backup::Meter;
 use diag::{Diagnostic, Exit, Stop};
 use host::{Engine, LockError, LockHolder, StackLock};
-use plan::{Action, Entry, Facts, Outcome, Plan, Policy, Progress, SetContents, Typed, Verb, set::SetId};
+use plan::{
+    Action, Entry, Facts, Outcome, Plan, Policy, Progress, SavedPlan, Seed, SetContents, Typed, Verb,
+    set::SetId,
+    take_up::{self, Asked},
+};
 use secrets::{Identities, Keyring};
 use stack::{Loaded, Materials, Shape, StackName};
 
@@ -54,6 +58,8 @@ pub struct Given {
     pub typed: Typed,
     /// Counts what is captured or brought back: whoever gave it watches.
     pub meter: Meter,
+    /// The plan to carry out, and no other.
+    pub planned: Option<SavedPlan>,
 }
 
 /// The project that a verb touches: the stack's own, or one beside it.
@@ -63,14 +69,6 @@ struct Ground {
     materials: Materials,
     /// The set it reads, for verbs that read one.
     set: Option<SetId>,
-}
-
-/// The shape that a plan rolls out, where it does.
-fn planned_shape(plan: &Plan) -> Option<&Shape> {
-    plan.steps.iter().find_map(|step| match &step.action {
-        Action::WriteRelease { shape, .. } => Some(shape.as_ref()),
-        _ => None,
-    })
 }
 
 /// A run that came to rest.
@@ -139,9 +137,11 @@ impl Operations {
     }
 
     fn policy(&self, given: &Given) -> Policy {
+        let now = self.clock.now();
+        let anew = || Seed { at: now, random: rand::random() };
         Policy {
-            now: self.clock.now(),
-            random: rand::random(),
+            now,
+            seed: given.planned.as_ref().map_or_else(anew, |saved| saved.seed),
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             state_dir: self.state.root().display().to_string(),
             confirmed: given.confirmed.clone(),
@@ -160,9 +160,9 @@ impl Operations {
     ///
     /// # Errors
     /// As the planner, or the survey.
-    pub async fn plan(&self, planner: Planner<'_>, confirmed: Option<String>) -> Result<Plan, Stop> {
-        let facts = self.facts().await?;
-        planner(&self.shape, &facts, &self.policy_to_look_at(confirmed))
+    pub async fn plan(&self, planner: Planner<'_>, confirmed: Option<String>) -> Result<SavedPlan, Stop> {
+        let (facts, policy) = (self.facts().await?, self.policy_to_look_at(confirmed));
+        Ok(SavedPlan::new(planner(&self.shape, &facts, &policy)?, &facts, &policy))
     }
 
     /// Carries a verb out on the stack's own project.
@@ -230,29 +230,26 @@ impl Operations {
         &self,
         contents: &SetContents,
         confirmed: Option<String>,
-    ) -> Result<Plan, Stop> {
+    ) -> Result<SavedPlan, Stop> {
         let shape = plan::restored_shape(contents, &self.facts_of(&contents.shape).await?);
-        plan::restore(contents, &shape, &self.facts_of(&shape).await?, &self.policy_to_look_at(confirmed))
+        let (facts, policy) = (self.facts_of(&shape).await?, self.policy_to_look_at(confirmed));
+        Ok(SavedPlan::new(plan::restore(contents, &shape, &facts, &policy)?, &facts, &policy))
     }
 
     /// Plans a drill and does nothing.
     ///
     /// # Errors
     /// As the planner, or the survey.
-    pub async fn plan_drill(&self, contents: &SetContents) -> Result<Plan, Stop> {
+    pub async fn plan_drill(&self, contents: &SetContents) -> Result<SavedPlan, Stop> {
         let policy = self.policy_to_look_at(None);
         let facts = self.facts_of(&plan::drill_shape(contents, &policy)).await?;
-        plan::drill(contents, &facts, &policy)
+        Ok(SavedPlan::new(plan::drill(contents, &facts, &policy)?, &facts, &policy))
     }
 
-    /// Whether a restore under the stack's own names was cut short: the volumes that are there are its own. It goes
-    /// on, or is taken back and begun again in the same place.
+    /// Whether a restore under the stack's own names was cut short.
     fn is_cut_short_in_place(&self) -> Result<bool, Stop> {
-        let runs = self.runs().list().map_err(|err| Stop::precondition(said("runs", &err)))?;
-        Ok(runs.last().is_some_and(|run| {
-            let in_place = run.plan.verb == Verb::Restore && run.plan.project == run.plan.stack;
-            in_place && run.progress.outcome.is_none()
-        }))
+        let unfinished = self.runs().unfinished().map_err(|err| Stop::precondition(said("runs", &err)))?;
+        Ok(unfinished.is_some_and(|run| take_up::is_restoring_in_place(&run.plan, &run.progress)))
     }
 
     /// Drills a set in a throwaway.
@@ -287,20 +284,22 @@ impl Operations {
         let home = self.dir();
         home.create().map_err(|err| Stop::precondition(state_unusable(&self.state, &err)))?;
         let _lock = self.lock(&home, verb.as_str()).await?;
-        let settled = self.settle(&ground, verb, &given, told).await?;
-        if let Some((run, ended)) = &settled {
-            let same_again = run.plan().verb == verb && matches!(verb, Verb::Restore | Verb::Drill);
-            match ended {
-                Ended::Waiting { .. } | Ended::Over(Outcome::Stuck { .. }) => return Ok(Finished::of(run)),
-                // Each of these makes something new every time: what was asked for is what was taken up.
-                Ended::Over(Outcome::Applied) if same_again => return Ok(Finished::of(run)),
-                Ended::Over(_) => {}
+        let planned = given.planned.as_ref().map(|saved| &saved.plan);
+        let asked = Asked { verb, set: ground.set.as_ref(), shape: &ground.shape, planned };
+        let settled = self.settle(&ground, &asked, &given, told).await?;
+        match &settled {
+            Some((run, Ended::Waiting { .. })) => return Ok(Finished::of(run)),
+            Some((run, Ended::Over(outcome))) if take_up::is_what_was_asked(run.plan(), outcome, &asked) => {
+                return Ok(Finished::of(run));
             }
+            _ => {}
         }
         let facts = self.facts_of(&ground.shape).await?;
         let mut policy = self.policy(&given);
         let mut plan = planner(&ground.shape, &facts, &policy)?;
-        if plan.again {
+        if let Some(saved) = &given.planned {
+            saved.refuse_if_stale(&plan, &facts, &policy)?;
+        } else if plan.again {
             let fetched = self.run(plan, &self.world(ground.clone(), &given), None, told).await?;
             if fetched.progress.outcome != Some(Outcome::Applied) {
                 return Ok(fetched);
@@ -384,13 +383,10 @@ impl Operations {
     }
 
     /// Takes up the run that was interrupted, whatever it was, on the ground it was begun on.
-    ///
-    /// Proven but for housekeeping: it is finished. Asked for again, and still wanted: it goes on by its plan's
-    /// policy. Anything else is unwound first.
     async fn settle(
         &self,
         ground: &Ground,
-        verb: Verb,
+        asked: &Asked<'_>,
         given: &Given,
         told: Teller<'_>,
     ) -> Result<Option<(Run, Ended)>, Stop> {
@@ -400,7 +396,7 @@ impl Operations {
             self.runs().open(&unfinished.id).map_err(|err| Stop::precondition(said("runs", &err)))?;
         self.keep_keys()?;
         let begun_on = self.ground_of(run.plan(), ground);
-        if let Some(because) = self.unwanted(&run, verb, ground) {
+        if let Some(because) = take_up::unwanted(run.plan(), run.progress(), asked) {
             run.append(Entry::Abandoned { at: self.clock.now(), because })
                 .map_err(|err| Stop::precondition(said("runs", &err)))?;
         }
@@ -411,25 +407,9 @@ impl Operations {
         Ok(Some((run, ended)))
     }
 
-    /// Why an interrupted run is to be taken back; `None`: it goes on.
-    fn unwanted(&self, run: &Run, verb: Verb, ground: &Ground) -> Option<String> {
-        let (plan, progress) = (run.plan(), run.progress());
-        if progress.unwinding.is_some() || progress.is_proven(plan) {
-            return None;
-        }
-        if plan.verb != verb {
-            return Some(format!("`{verb}` was asked for while `{}` had not ended", plan.verb));
-        }
-        if let Some(set) = ground.set.as_ref().filter(|set| plan.set.as_ref() != Some(*set)) {
-            return Some(format!("set {set} was asked for while another one was not done with"));
-        }
-        let changed = planned_shape(plan).is_some_and(|planned| *planned != ground.shape);
-        changed.then(|| "the files say something else now than when it was planned".to_owned())
-    }
-
     /// What a run of this stack was begun on: its own plan knows best.
     fn ground_of(&self, plan: &Plan, ground: &Ground) -> Ground {
-        if let Some(shape) = planned_shape(plan) {
+        if let Some(shape) = take_up::planned_shape(plan) {
             return Ground { shape: shape.clone(), materials: self.materials.clone(), set: None };
         }
         if plan.project == ground.shape.stack {

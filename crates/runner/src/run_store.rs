@@ -60,7 +60,6 @@ pub struct Run {
     id: String,
     plan: Plan,
     progress: Progress,
-    entries: usize,
     journal: File,
     path: PathBuf,
 }
@@ -98,7 +97,7 @@ impl RunStore {
         let opened = open_for_append(&journal).map_err(file(&journal))?;
         sync_parent(&journal).map_err(file(&journal))?;
         sync_parent(&dir).map_err(file(&dir))?;
-        Ok(Run { id, plan, progress: Progress::default(), entries: 0, journal: opened, path: journal })
+        Ok(Run { id, plan, progress: Progress::default(), journal: opened, path: journal })
     }
 
     /// A run to be carried on. Call it with the stack's lock held: it cuts off a torn last line.
@@ -108,9 +107,8 @@ impl RunStore {
     pub fn open(&self, id: &str) -> Result<Run, RunError> {
         let path = self.dir.join(id).join("journal");
         let RunSummary { id, plan, progress } = self.read(id)?;
-        let entries = read_journal(&path)?.len();
         let journal = open_for_append(&path).map_err(file(&path))?;
-        Ok(Run { id, plan, progress, entries, journal, path })
+        Ok(Run { id, plan, progress, journal, path })
     }
 
     /// A run as it stands, to be looked at: changes nothing, and may be read while another process carries it on.
@@ -233,11 +231,6 @@ impl Run {
         &self.progress
     }
 
-    /// True until its first entry.
-    pub fn is_fresh(&self) -> bool {
-        self.entries == 0
-    }
-
     /// Writes one entry: checked against what stands before it, on disk when this returns.
     ///
     /// # Errors
@@ -256,7 +249,6 @@ impl Run {
             return Err(file(&self.path)(err));
         }
         self.progress = progress;
-        self.entries += 1;
         Ok(())
     }
 }

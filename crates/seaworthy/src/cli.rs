@@ -100,7 +100,7 @@ pub(crate) enum Verb {
     /// static: what a verb would do, why, and what it would not
     Plan(PlanArgs),
     /// ops: to a new release; undone by itself when it fails its probes
-    Deploy(SharesArgs),
+    Deploy(DeployArgs),
     /// ops: back to a release that was good
     Rollback(RollbackArgs),
     /// dynamic: what must answer, and what must not
@@ -182,6 +182,9 @@ pub(crate) struct PlanArgs {
     /// The verb to plan.
     #[command(subcommand)]
     pub(crate) verb: Planned,
+    /// Keep the plan in this file too: `deploy`, `rollback`, `restore` and `destroy` carry it out with --plan.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// A verb that can be planned without being carried out, with what decides its plan.
@@ -208,6 +211,35 @@ pub(crate) enum Planned {
         #[arg(long)]
         volumes: bool,
     },
+    /// What stands in a plan file.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+    /// How two plan files differ; exit 1 where they do.
+    Diff {
+        /// One.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+    },
+}
+
+/// A plan that was read before.
+#[derive(Debug, Args, Default)]
+pub(crate) struct PlanFileArgs {
+    /// Carry out the plan in this file, and only while it is what would be done now (else exit 5).
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+}
+
+/// `deploy`.
+#[derive(Debug, Args)]
+pub(crate) struct DeployArgs {
+    #[command(flatten)]
+    pub(crate) planned: PlanFileArgs,
+    #[command(flatten)]
+    pub(crate) shares: SharesArgs,
 }
 
 /// Which set, and where.
@@ -235,6 +267,8 @@ pub(crate) struct GivenArgs {
 pub(crate) struct RollbackArgs {
     /// The release; default: the one before the current.
     pub(crate) release: Option<u64>,
+    #[command(flatten)]
+    pub(crate) planned: PlanFileArgs,
     #[command(flatten)]
     pub(crate) shares: SharesArgs,
 }
@@ -304,6 +338,8 @@ pub(crate) struct RestoreArgs {
     #[arg(long, value_name = "NAME")]
     pub(crate) confirm: Option<String>,
     #[command(flatten)]
+    pub(crate) planned: PlanFileArgs,
+    #[command(flatten)]
     pub(crate) shares: SharesArgs,
 }
 
@@ -325,6 +361,8 @@ pub(crate) struct DestroyArgs {
     /// Remove its volumes too, and what is in them.
     #[arg(long)]
     pub(crate) volumes: bool,
+    #[command(flatten)]
+    pub(crate) planned: PlanFileArgs,
 }
 
 /// `attest`.

@@ -7,12 +7,12 @@ use std::{
 };
 
 use diag::{Diagnostic, Stop};
-use plan::Typed;
+use plan::{SavedPlan, Typed, Verb};
 use runner::StateDir;
 use secrets::{Identities, Secret};
 use stack::{EngineKind, Request};
 
-use crate::cli::{Colour, EngineArg, Global, SetArgs, SharesArgs};
+use crate::cli::{Colour, EngineArg, Global, PlanFileArgs, SetArgs, SharesArgs};
 
 /// How a verb says what it has to say.
 #[derive(Debug, Clone, Copy)]
@@ -154,6 +154,29 @@ pub(crate) fn identities(arguments: &SetArgs) -> Result<Option<Identities>, Stop
             unusable("identity", "age identities", path, &err).hint("age-keygen -o FILE makes one")
         })
         .map_err(Stop::usage)
+}
+
+/// The plan in `--plan`, to be carried out by `verb`.
+///
+/// # Errors
+/// When the file cannot be read, holds no plan, or one of another verb.
+pub(crate) fn planned(arguments: &PlanFileArgs, verb: Verb) -> Result<Option<SavedPlan>, Stop> {
+    let Some(path) = &arguments.plan else { return Ok(None) };
+    let saved = plan_file(path)?;
+    saved.refuse_as(verb)?;
+    Ok(Some(saved))
+}
+
+/// The plan in this file.
+///
+/// # Errors
+/// When it cannot be read, or holds none.
+pub(crate) fn plan_file(path: &Path) -> Result<SavedPlan, Stop> {
+    let text = std::fs::read(path).map_err(|err| {
+        let message = format!("cannot read `{}`", path.display());
+        Stop::usage(Diagnostic::error("plan-file", message).caused_by(&err))
+    })?;
+    SavedPlan::read(&path.display().to_string(), &text).map_err(|said| Stop::usage(*said))
 }
 
 fn unusable(id: &str, what: &str, path: &Path, error: &(dyn std::error::Error + 'static)) -> Diagnostic {

@@ -13,8 +13,8 @@ use diag::{Diagnostic, Exit, Stop};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use plan::{Entry, Plan, Progress};
 use report::{
-    AttestReport, BackupsReport, CheckReport, FindingsReport, InitReport, LogsReport, ProductionReport,
-    RunReport, RunsReport, StatusReport, StepShown, Told, ValidateReport, Wrapped,
+    AttestReport, BackupsReport, CheckReport, FindingsReport, InitReport, LogsReport, PlanDiffReport,
+    ProductionReport, RunReport, RunsReport, StatusReport, StepShown, Told, ValidateReport, Wrapped,
     text::{self, Style},
 };
 use runner::{Finished, Run};
@@ -223,6 +223,15 @@ impl View {
         } else {
             self.data(&text::plan_steps(plan));
         }
+    }
+
+    /// How two plans differ.
+    pub(crate) fn plan_differences(&self, report: &PlanDiffReport) -> Exit {
+        match self.speech.json {
+            true => self.data(&report::json(report)),
+            false => self.data(&text::plan_differences(report)),
+        }
+        report.exit()
     }
 
     /// What preflight found.

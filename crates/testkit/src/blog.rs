@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use plan::{Facts, Policy};
+use plan::{Facts, Policy, Seed};
 use stack::{
     Attachment, BackupSpec, Build, Condition, Dependency, DrillSpec, Hook, Mount, MountSource, Namespace,
     NetworkKey, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName, SecretSpec, Service, ServiceName,
@@ -147,7 +147,7 @@ pub fn policy(facts: &Facts) -> Policy {
     Policy {
         now: facts.seen_at,
         // Another one each second: ids that a plan makes are not made again.
-        random: (facts.seen_at.as_second() as u32).to_be_bytes(),
+        seed: Seed { at: facts.seen_at, random: (facts.seen_at.as_second() as u32).to_be_bytes() },
         tool: "test".to_owned(),
         state_dir: "/var/lib/seaworthy".to_owned(),
         confirmed: Some("blog".to_owned()),

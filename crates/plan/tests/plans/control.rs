@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::ToSpan as _;
-use plan::Attested;
+use plan::{Attested, Entry, Progress, is_attested};
 use stack::Control;
 
 use crate::{compare, text, world::World};
@@ -54,4 +54,28 @@ fn a_word_that_has_lapsed_or_was_given_for_something_else_is_asked_for_again() {
     let mut other = world(None, Some(now));
     other.facts.attested[0].instruction = "enter another hostname".to_owned();
     assert!(text::of(other.plan()).contains("nobody has attested it"));
+}
+
+#[test]
+fn a_word_that_lapsed_while_the_run_waited_lets_nothing_go_on() {
+    let day = Duration::from_secs(24 * 60 * 60);
+    for (every, holds_after_two_days) in [(None, true), (Some(day), false)] {
+        let world = world(every, None);
+        let (plan, at) = (world.plan().expect("it can be planned"), world.policy.now);
+        let asks = plan.steps.iter().position(|step| step.kind == "ask").expect("a person is asked");
+        let mut progress = Progress::default();
+        let mut take = |entry| progress.take(&plan, &entry).expect("it follows");
+        for step in &plan.steps[..asks] {
+            take(Entry::Started { step: step.id.clone(), at });
+            take(Entry::Succeeded { step: step.id.clone(), at, output: plan::Output::None });
+        }
+        let step = &plan.steps[asks];
+        take(Entry::Started { step: step.id.clone(), at });
+        take(Entry::Waiting { step: step.id.clone(), at, instruction: "enter it".to_owned() });
+        assert!(!is_attested(step, &progress, at), "nobody said anything yet");
+        let (who, proof) = ("ann".to_owned(), "ticket 7".to_owned());
+        progress.take(&plan, &Entry::Attested { step: step.id.clone(), at, who, proof }).expect("it waits");
+        assert!(is_attested(step, &progress, at + 23.hours()));
+        assert_eq!(is_attested(step, &progress, at + 48.hours()), holds_after_two_days);
+    }
 }

@@ -20,7 +20,7 @@ use std::{collections::BTreeMap, time::Duration};
 use diag::Stop;
 use plan::{
     ComposeHashes, Container, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase,
-    Plan, Policy, ReleaseSeen, SecretSeen, SetContents, SetSeen, Typed, VolumeSeen,
+    Plan, Policy, ReleaseSeen, SecretSeen, Seed, SetContents, SetSeen, Typed, VolumeSeen,
     desired::{self, Versions},
     set::{Canary, MANIFEST_SCHEMA, Manifest, Object, Role, SetId},
 };
@@ -319,7 +319,7 @@ fn versions(words: &str) -> Versions {
 fn policy(typed: Option<&str>) -> Policy {
     Policy {
         now: now(),
-        random: [0x7f, 0x3a, 0x91, 0xc2],
+        seed: Seed { at: now(), random: [0x7f, 0x3a, 0x91, 0xc2] },
         tool: "test".to_owned(),
         state_dir: STATE.to_owned(),
         confirmed: typed.map(str::to_owned),

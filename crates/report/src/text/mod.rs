@@ -19,7 +19,7 @@ pub use explain::{explanation, production};
 pub use findings::findings;
 pub use measure::{bytes, count, duration, moved};
 pub use outcome::outcome;
-pub use plan::{plan, plan_steps};
+pub use plan::{plan, plan_differences, plan_steps};
 pub use progress::progress;
 pub use shown::{run_shown, step_shown};
 pub use style::{Colour, Style};

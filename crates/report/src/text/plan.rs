@@ -11,6 +11,8 @@ use std::fmt::Write;
 
 use plan::{Plan, Step, Verb};
 
+use crate::PlanDiffReport;
+
 use super::{measure::count, table::table};
 
 /// The mark between what nobody notices and what people may.
@@ -53,6 +55,14 @@ pub fn plan_steps(plan: &Plan) -> String {
     text.push_str(&not_done(plan));
     text.push_str(&impact(plan));
     text
+}
+
+/// How two plans differ: a line for each difference.
+pub fn plan_differences(report: &PlanDiffReport) -> String {
+    match report.differences.is_empty() {
+        true => "the same plan\n".to_owned(),
+        false => report.differences.iter().map(|line| format!("{line}\n")).collect(),
+    }
 }
 
 fn head(plan: &Plan) -> String {

@@ -159,6 +159,7 @@ pub(crate) fn person() -> Step {
         owner: "operator".to_owned(),
         instruction: "enter the hostname in the console".to_owned(),
         done_when: "the hostname resolves".to_owned(),
+        holds: None,
     };
     step("person", "hostname", "the console has no API", action)
 }

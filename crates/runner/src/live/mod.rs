@@ -145,9 +145,11 @@ impl LiveWorld {
             }
             Action::WriteEvidence { set, .. } => self.write_evidence(set, so_far),
             Action::Forget { project } => self.forget(project),
-            Action::Person { owner, instruction, done_when, control: _ } => Err(StepError::Waiting {
-                instruction: format!("{owner}: {instruction} It is done when {done_when}."),
-            }),
+            Action::Person { owner, instruction, done_when, control: _, holds: _ } => {
+                Err(StepError::Waiting {
+                    instruction: format!("{owner}: {instruction} It is done when {done_when}."),
+                })
+            }
         }
     }
 

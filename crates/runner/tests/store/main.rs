@@ -67,7 +67,7 @@ fn a_run_is_read_back_as_it_was_left() {
     let kept = store();
     let id = begun(&kept.store);
     let run = kept.store.open(&id).unwrap();
-    assert_eq!((run.id(), run.plan(), run.is_fresh()), ("r1", &plan(), false));
+    assert_eq!((run.id(), run.plan(), run.progress().is_fresh()), ("r1", &plan(), false));
     assert_eq!(run.progress().done.values().collect::<Vec<_>>(), [&Output::Secret { version: 1 }]);
     assert_eq!(kept.store.journal(&id).unwrap().len(), 3);
     assert_eq!(kept.store.unfinished().unwrap().map(|run| run.id), Some("r1".to_owned()));

@@ -5,12 +5,14 @@ use plan::Verb;
 use runner::{Given, Operations, live::People};
 
 use super::preflight;
-use crate::{cli::SharesArgs, context, settings, settings::Settings, view::View};
+use crate::{cli::DeployArgs, context, settings, settings::Settings, view::View};
 
-pub(crate) async fn deploy(args: SharesArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
+pub(crate) async fn deploy(args: DeployArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
+    let DeployArgs { planned, shares } = args;
+    let planned = settings::planned(&planned, Verb::Deploy)?;
     let operations = gated(settings, view).await?;
-    let people = People { shares: settings::shares(&args)?, ..People::default() };
-    let given = Given { people, ..Given::default() };
+    let people = People { shares: settings::shares(&shares)?, ..People::default() };
+    let given = Given { people, planned, ..Given::default() };
     let finished = operations.carry_out(Verb::Deploy, &plan::deploy, given, &view.teller()).await?;
     Ok(view.run(&finished))
 }

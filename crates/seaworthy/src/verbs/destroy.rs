@@ -7,13 +7,14 @@ use plan::{Facts, Plan, Policy, Verb};
 use runner::Given;
 use stack::Shape;
 
-use crate::{cli::DestroyArgs, context, settings::Settings, view::View};
+use crate::{cli::DestroyArgs, context, settings, settings::Settings, view::View};
 
 pub(crate) async fn destroy(args: DestroyArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let DestroyArgs { confirm, volumes } = args;
+    let DestroyArgs { confirm, volumes, planned } = args;
+    let planned = settings::planned(&planned, Verb::Destroy)?;
     let operations = context::operations(settings, view).await?;
     let confirmed = confirm.or_else(|| ask_for_the_name(view, &operations.shape, volumes));
-    let given = Given { confirmed, ..Given::default() };
+    let given = Given { confirmed, planned, ..Given::default() };
     let finished = operations.carry_out(Verb::Destroy, &planner(volumes), given, &view.teller()).await?;
     Ok(view.run(&finished))
 }

@@ -1,17 +1,36 @@
 //! `plan VERB`: what a verb would do, why, and what it would not. Each verb's planner stands in its own file.
 
-use diag::{Exit, Stop};
+use diag::{Diagnostic, Exit, Stop};
+use host::files::{Readers, replace};
+use report::PlanDiffReport;
 
 use super::{bootstrap, deploy, destroy, rollback};
 use crate::{
     cli::{PlanArgs, Planned},
-    context,
+    context, settings,
     settings::Settings,
     view::View,
 };
 
 pub(crate) async fn plan(args: PlanArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let PlanArgs { verb } = args;
+    let PlanArgs { verb, out } = args;
+    match &verb {
+        Planned::Show { file } => {
+            view.plan(&settings::plan_file(file)?.plan);
+            return Ok(Exit::Done);
+        }
+        Planned::Diff { one, other } => {
+            let (one, other) = (settings::plan_file(one)?, settings::plan_file(other)?);
+            return Ok(view.plan_differences(&PlanDiffReport::new(&one, &other)));
+        }
+        Planned::Bootstrap(_)
+        | Planned::Deploy
+        | Planned::Rollback { .. }
+        | Planned::Backup
+        | Planned::Restore(_)
+        | Planned::Drill(_)
+        | Planned::Destroy { .. } => {}
+    }
     let operations = match &verb {
         // What stops a deploy stops its plan.
         Planned::Deploy => deploy::gated(settings, view).await?,
@@ -40,7 +59,19 @@ pub(crate) async fn plan(args: PlanArgs, settings: &Settings, view: &View) -> Re
                 .await?;
             operations.plan_drill(&contents).await?
         }
+        Planned::Show { .. } | Planned::Diff { .. } => unreachable!("answered before the stack is read"),
     };
-    view.plan(&planned);
+    view.plan(&planned.plan);
+    if let Some(path) = out {
+        replace(&path, report::json(&planned).as_bytes(), Readers::Owner).map_err(|err| {
+            let message = format!("cannot write `{}`", path.display());
+            Stop::precondition(Diagnostic::error("unwritable", message).caused_by(&err))
+        })?;
+        let verb = planned.plan.verb;
+        view.say(&format!(
+            "kept: seaworthy {verb} --plan {} carries out this and nothing else",
+            path.display()
+        ));
+    }
     Ok(Exit::Done)
 }

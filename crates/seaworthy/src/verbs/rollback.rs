@@ -8,10 +8,11 @@ use stack::Shape;
 use crate::{cli::RollbackArgs, context, settings, settings::Settings, view::View};
 
 pub(crate) async fn rollback(args: RollbackArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let RollbackArgs { release, shares } = args;
+    let RollbackArgs { release, planned, shares } = args;
+    let planned = settings::planned(&planned, Verb::Rollback)?;
     let operations = context::operations(settings, view).await?;
     let people = People { shares: settings::shares(&shares)?, ..People::default() };
-    let given = Given { people, ..Given::default() };
+    let given = Given { people, planned, ..Given::default() };
     let finished = operations.carry_out(Verb::Rollback, &planner(release), given, &view.teller()).await?;
     Ok(view.run(&finished))
 }

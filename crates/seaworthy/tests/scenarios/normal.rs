@@ -5,10 +5,11 @@ use std::{path::Path, sync::LazyLock};
 use regex_lite::{Captures, Regex};
 
 /// What is replaced, in this order.
-const MOVING: [(&str, &str); 18] = [
+const MOVING: [(&str, &str); 19] = [
     (r"\d{8}T\d{6}Z-\d{8}T\d{6}Z-[0-9a-f]{8}", "TIME-SET"),
     (r"\d{8}[Tt]\d{6}[Zz]-[0-9a-f]{8}", "SET"),
     (r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d)?(\.\d+)?Z", "TIME"),
+    (r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC", "TIME"),
     (r"-drill-[0-9a-f]{8}", "-drill-ID"),
     (r"\bage1[0-9a-z]{50,}", "age1…"),
     (r"ed25519:[0-9a-f]{64}", "ed25519:…"),

@@ -88,6 +88,16 @@ pub enum EngineKind {
     Process,
 }
 
+impl EngineKind {
+    /// As it is typed.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            EngineKind::Docker => "docker",
+            EngineKind::Process => "process",
+        }
+    }
+}
+
 impl Shape {
     /// The name the engine knows a network by: `name:` or `PROJECT_KEY`, as Compose.
     pub fn network_name(&self, key: &NetworkKey) -> String {
