@@ -7,6 +7,7 @@ mod docker;
 mod engine;
 pub mod files;
 pub mod isolation;
+mod lease;
 mod lock;
 pub mod probe;
 pub mod process;

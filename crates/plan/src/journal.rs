@@ -18,6 +18,9 @@ pub enum Entry {
     Began {
         /// When.
         at: jiff::Timestamp,
+        /// The number of the lock it is carried out under: never lower than one before.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        epoch: Option<u64>,
     },
     /// A step is about to touch the host.
     Started {
@@ -303,6 +306,8 @@ pub struct Progress {
     pub hints: BTreeMap<StepId, String>,
     /// The step whose undo failed last, until it is tried again, and what was said.
     pub undo_failed: Option<(StepId, Vec<String>)>,
+    /// The number of the lock it is carried out under.
+    pub epoch: Option<u64>,
     entries: usize,
 }
 
@@ -351,7 +356,10 @@ impl Progress {
         }
         let unwinding = self.unwinding.is_some();
         match entry {
-            Entry::Began { .. } => {}
+            // Whoever held the lock before and wakes up late has a lower number.
+            Entry::Began { epoch, .. } if epoch.is_none() || *epoch >= self.epoch => {
+                self.epoch = self.epoch.max(*epoch);
+            }
             // A step that was interrupted is started again; one that waits goes on once its person has acted.
             Entry::Started { step, at } if !unwinding && self.may_start(plan, step) => {
                 self.running = Some(step.clone());

@@ -2,6 +2,8 @@
 
 use plan::{Entry, Next, Outcome, Output, Revival, Step};
 
+use host::LockError;
+
 use crate::{Clock, Run, RunError, SoFar, StepError, World};
 
 /// Hears every entry once it is on disk; the run has taken it.
@@ -33,6 +35,15 @@ pub enum ExecuteError {
         #[source]
         source: RunError,
     },
+    /// Somebody else works on the stack now: the run is theirs to take up.
+    #[error("run `{run}` is not ours any more")]
+    Lost {
+        /// The run.
+        run: String,
+        /// Whose it is.
+        #[source]
+        source: Box<LockError>,
+    },
     /// The plan does not pass its own lint.
     #[error("the plan of run `{run}` is not sound: {}", .wrong.join("; "))]
     Unsound {
@@ -59,12 +70,12 @@ pub async fn execute(
     if !wrong.is_empty() {
         return Err(ExecuteError::Unsound { run: run.id().to_owned(), wrong });
     }
-    take_up(run, clock, told)?;
+    take_up(run, world, clock, told)?;
     loop {
         let plan = run.plan().clone();
         let entry = match run.progress().next(&plan) {
             Next::Do(step) => {
-                write(run, Entry::Started { step: step.id.clone(), at: clock.now() }, told)?;
+                write(run, world, Entry::Started { step: step.id.clone(), at: clock.now() }, told)?;
                 let result = attempt(run, step, world, clock.now()).await;
                 after(step, result, clock.now())
             }
@@ -76,7 +87,7 @@ pub async fn execute(
                 return Ok(Ended::Over(outcome));
             }
         };
-        write(run, entry.clone(), told)?;
+        write(run, world, entry.clone(), told)?;
         if let Entry::Waiting { step, instruction, .. } = entry {
             return Ok(Ended::Waiting { step, instruction });
         }
@@ -84,14 +95,20 @@ pub async fn execute(
 }
 
 /// Begins, or takes up what was interrupted: by its plan's policy it goes on or is unwound.
-fn take_up(run: &mut Run, clock: &dyn Clock, told: Teller<'_>) -> Result<(), ExecuteError> {
+fn take_up(
+    run: &mut Run,
+    world: &dyn World,
+    clock: &dyn Clock,
+    told: Teller<'_>,
+) -> Result<(), ExecuteError> {
     if run.progress().outcome.is_some() {
         return Ok(());
     }
     let lapsed = plan::take_up::lapsed(run.plan(), run.progress());
-    write(run, Entry::Began { at: clock.now() }, told)?;
+    let epoch = fence(run, world)?;
+    write(run, world, Entry::Began { at: clock.now(), epoch }, told)?;
     match lapsed {
-        Some(because) => write(run, Entry::Abandoned { at: clock.now(), because }, told),
+        Some(because) => write(run, world, Entry::Abandoned { at: clock.now(), because }, told),
         None => Ok(()),
     }
 }
@@ -132,7 +149,7 @@ async fn take_back(
     clock: &dyn Clock,
     told: Teller<'_>,
 ) -> Result<Entry, ExecuteError> {
-    write(run, Entry::Undoing { step: step.id.clone(), at: clock.now() }, told)?;
+    write(run, world, Entry::Undoing { step: step.id.clone(), at: clock.now() }, told)?;
     for action in &step.undo {
         let Err(error) = world.apply(action, so_far(run)).await else { continue };
         let (step, at) = (step.id.clone(), clock.now());
@@ -153,7 +170,7 @@ async fn revive(
     told: Teller<'_>,
 ) -> Result<Entry, ExecuteError> {
     let service = revival.service.clone();
-    write(run, Entry::Reviving { service: service.clone(), at: clock.now() }, told)?;
+    write(run, world, Entry::Reviving { service: service.clone(), at: clock.now() }, told)?;
     let mut output = Output::None;
     for action in &revival.actions {
         let result = world.apply(action, so_far(run)).await;
@@ -177,7 +194,13 @@ fn so_far(run: &Run) -> SoFar<'_> {
     SoFar { plan: run.plan(), progress: run.progress() }
 }
 
-fn write(run: &mut Run, entry: Entry, told: Teller<'_>) -> Result<(), ExecuteError> {
+fn fence(run: &Run, world: &dyn World) -> Result<Option<u64>, ExecuteError> {
+    world.fence().map_err(|source| ExecuteError::Lost { run: run.id().to_owned(), source: Box::new(source) })
+}
+
+/// Writes an entry, where the stack is still ours: what it announces is done next.
+fn write(run: &mut Run, world: &dyn World, entry: Entry, told: Teller<'_>) -> Result<(), ExecuteError> {
+    fence(run, world)?;
     let id = run.id().to_owned();
     run.append(entry.clone()).map_err(|source| ExecuteError::Journal { run: id, source })?;
     told(run, &entry);

@@ -82,6 +82,8 @@ pub struct Finished {
     pub progress: Progress,
     /// The run that had been interrupted and was settled first, and how it stands.
     pub settled: Option<(String, Progress)>,
+    /// Whose lock was broken, because they gave no sign of life.
+    pub broke: Option<LockHolder>,
 }
 
 impl Finished {
@@ -92,6 +94,7 @@ impl Finished {
             plan: run.plan().clone(),
             progress: run.progress().clone(),
             settled: None,
+            broke: None,
         }
     }
 }
@@ -283,10 +286,25 @@ impl Operations {
     ) -> Result<Finished, Stop> {
         let home = self.dir();
         home.create().map_err(|err| Stop::precondition(state_unusable(&self.state, &err)))?;
-        let _lock = self.lock(&home, verb.as_str()).await?;
+        let lock = Arc::new(self.lock(&home, verb.as_str()).await?);
+        let mut finished = self.under(&lock, ground, verb, planner, given, told).await?;
+        finished.broke = lock.broke().cloned();
+        Ok(finished)
+    }
+
+    /// The same, once the stack is locked.
+    async fn under(
+        &self,
+        lock: &Arc<StackLock>,
+        ground: Ground,
+        verb: Verb,
+        planner: Planner<'_>,
+        given: Given,
+        told: Teller<'_>,
+    ) -> Result<Finished, Stop> {
         let planned = given.planned.as_ref().map(|saved| &saved.plan);
         let asked = Asked { verb, set: ground.set.as_ref(), shape: &ground.shape, planned };
-        let settled = self.settle(&ground, &asked, &given, told).await?;
+        let settled = self.settle(lock, &ground, &asked, &given, told).await?;
         match &settled {
             Some((run, Ended::Waiting { .. })) => return Ok(Finished::of(run)),
             Some((run, Ended::Over(outcome))) if take_up::is_what_was_asked(run.plan(), outcome, &asked) => {
@@ -300,7 +318,7 @@ impl Operations {
         if let Some(saved) = &given.planned {
             saved.refuse_if_stale(&plan, &facts, &policy)?;
         } else if plan.again {
-            let fetched = self.run(plan, &self.world(ground.clone(), &given), None, told).await?;
+            let fetched = self.run(plan, &self.world(lock, ground.clone(), &given), None, told).await?;
             if fetched.progress.outcome != Some(Outcome::Applied) {
                 return Ok(fetched);
             }
@@ -317,7 +335,7 @@ impl Operations {
             return Ok(Finished::of(run));
         }
         let settled = settled.map(|(run, _)| (run.id().to_owned(), run.progress().clone()));
-        let world = self.world(ground, &given);
+        let world = self.world(lock, ground, &given);
         self.run(plan, &world, settled, told).await
     }
 
@@ -337,10 +355,11 @@ impl Operations {
             .map_err(|err| Stop::precondition(said("survey", &err)))
     }
 
-    fn world(&self, ground: Ground, given: &Given) -> LiveWorld {
+    fn world(&self, lock: &Arc<StackLock>, ground: Ground, given: &Given) -> LiveWorld {
         let Ground { shape, materials, set: _ } = ground;
         let compose = self.compose.clone().filter(|_| shape == self.shape);
         LiveWorld {
+            lock: lock.clone(),
             engine: self.engine.clone(),
             home: self.dir(),
             place: self.state.stack(&shape.stack),
@@ -376,7 +395,9 @@ impl Operations {
         StackLock::acquire(&dir.lock(), &holder, Some(LOCK_PATIENCE)).await.map_err(|err| {
             let said = Diagnostic::from_error("lock-held", &err);
             Stop::precondition(match err {
-                LockError::Held { .. } => said.hint("wait for it, or look at it: seaworthy runs"),
+                LockError::Held { .. } | LockError::Lost { .. } => {
+                    said.hint("wait for it, or look at it: seaworthy runs")
+                }
                 _ => said,
             })
         })
@@ -385,6 +406,7 @@ impl Operations {
     /// Takes up the run that was interrupted, whatever it was, on the ground it was begun on.
     async fn settle(
         &self,
+        lock: &Arc<StackLock>,
         ground: &Ground,
         asked: &Asked<'_>,
         given: &Given,
@@ -400,7 +422,7 @@ impl Operations {
             run.append(Entry::Abandoned { at: self.clock.now(), because })
                 .map_err(|err| Stop::precondition(said("runs", &err)))?;
         }
-        let world = self.world(begun_on, given);
+        let world = self.world(lock, begun_on, given);
         let ended = execute(&mut run, &world, self.clock.as_ref(), told)
             .await
             .map_err(|err| Stop::precondition(said("journal", &err)))?;
@@ -430,7 +452,7 @@ impl Operations {
         told: Teller<'_>,
     ) -> Result<Finished, Stop> {
         if plan.is_empty() {
-            return Ok(Finished { run: None, plan, progress: Progress::default(), settled });
+            return Ok(Finished { run: None, plan, progress: Progress::default(), settled, broke: None });
         }
         self.keep_keys()?;
         let mut run = self.runs().create(plan).map_err(|err| Stop::precondition(said("runs", &err)))?;
@@ -438,7 +460,7 @@ impl Operations {
             .await
             .map_err(|err| Stop::precondition(said("journal", &err)))?;
         let (plan, progress) = (run.plan().clone(), run.progress().clone());
-        Ok(Finished { run: Some(run.id().to_owned()), plan, progress, settled })
+        Ok(Finished { run: Some(run.id().to_owned()), plan, progress, settled, broke: None })
     }
 
     /// Says that a person did what a waiting run asks for; gives the verb that goes on.

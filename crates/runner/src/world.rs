@@ -5,7 +5,7 @@ use std::fmt::Display;
 use async_trait::async_trait;
 use backup::TargetError;
 use diag::{Diagnostic, Stop, causes};
-use host::EngineError;
+use host::{EngineError, LockError};
 use plan::{Action, Output, Plan, Progress};
 
 /// The world that steps act on.
@@ -16,6 +16,13 @@ use plan::{Action, Output, Plan, Progress};
 pub trait World: Send + Sync {
     /// Does `action`, which the journal has just announced: a step's own, one of its undos, or part of a revival.
     async fn apply(&self, action: &Action, so_far: SoFar<'_>) -> Result<Output, StepError>;
+
+    /// The number of the lock that it is acted on under, where there is one; asked before every entry, and so before
+    /// every effect.
+    ///
+    /// # Errors
+    /// When somebody else holds a later one: nothing more may be touched.
+    fn fence(&self) -> Result<Option<u64>, LockError>;
 }
 
 /// What a step may know of its own run: the plan it belongs to, and what came before it.

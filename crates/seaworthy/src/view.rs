@@ -389,10 +389,14 @@ impl View {
 }
 
 fn report_of(finished: &Finished) -> RunReport {
+    let broke = finished.broke.as_ref().map(|holder| {
+        Diagnostic::note("stale-lock", format!("the lock of {holder} was stale, and is broken"))
+    });
     let settled = finished.settled.as_ref().map(|(run, _)| {
         Diagnostic::note("settled", format!("run {run} had been interrupted: it was settled first"))
     });
-    let told = Told { run: finished.run.as_deref(), diagnostics: settled.as_slice() };
+    let diagnostics: Vec<Diagnostic> = broke.into_iter().chain(settled).collect();
+    let told = Told { run: finished.run.as_deref(), diagnostics: &diagnostics };
     report::run_report(&finished.plan, &finished.progress, told)
 }
 

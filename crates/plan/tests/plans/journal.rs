@@ -111,7 +111,7 @@ fn a_step_that_the_plan_does_not_have_is_named_with_its_line() {
     let plan = plan();
     let at = plan.made_at;
     let step = StepId("elsewhere".to_owned());
-    let entries = [Entry::Began { at }, Entry::Started { step: step.clone(), at }];
+    let entries = [Entry::Began { at, epoch: None }, Entry::Started { step: step.clone(), at }];
     assert_eq!(Progress::fold(&plan, &entries), Err(JournalError::UnknownStep { index: 2, step }));
 }
 
@@ -290,7 +290,7 @@ fn entry(plan: &Plan, word: &str) -> Entry {
     let at = plan.made_at;
     let because = vec!["it broke".to_owned()];
     match verb {
-        "began" => Entry::Began { at },
+        "began" => Entry::Began { at, epoch: None },
         "start" => Entry::Started { step, at },
         "done" => Entry::Succeeded { step, at, output: Output::None },
         "fail" => Entry::Failed { step, at, because, hint: None },
@@ -314,5 +314,23 @@ fn outcome(plan: &Plan, word: &str, because: Vec<String>) -> Outcome {
         "undone-b" => Outcome::Undone { step: Some(plan.steps[1].id.clone()), because },
         "undone" => Outcome::Undone { step: Some(plan.steps[0].id.clone()), because },
         _ => Outcome::Stuck { step: plan.steps[1].id.clone(), undo_error: because.clone(), because },
+    }
+}
+
+#[test]
+fn whoever_holds_an_older_lock_cannot_go_on() {
+    let plan = crate::world::World::read("running: web=app:7\nshape: web=app:8").plan().expect("a plan");
+    let at = plan.made_at;
+    let began = |epoch| Entry::Began { at, epoch };
+    let table = [
+        (vec![began(Some(7)), began(Some(7))], true),
+        (vec![began(Some(7)), began(Some(9)), began(Some(9))], true),
+        // A version that knew no numbers.
+        (vec![began(None), began(Some(1)), began(None), began(Some(1))], true),
+        (vec![began(Some(9)), began(Some(7))], false),
+        (vec![began(Some(9)), began(None), began(Some(7))], false),
+    ];
+    for (entries, follows) in table {
+        assert_eq!(Progress::fold(&plan, &entries).is_ok(), follows, "{entries:?}");
     }
 }

@@ -14,7 +14,7 @@ fn begun() -> (World, Plan, Progress) {
     let world = World::read(WORLD);
     let plan = world.plan().expect("it can be planned");
     let at = world.policy.now;
-    let entries = [Entry::Began { at }, Entry::Started { step: plan.steps[0].id.clone(), at }];
+    let entries = [Entry::Began { at, epoch: None }, Entry::Started { step: plan.steps[0].id.clone(), at }];
     let progress = Progress::fold(&plan, &entries).expect("it begins");
     (world, plan, progress)
 }

@@ -84,7 +84,7 @@ fn drilled(services: &[&str], recovery_target_secs: u64) -> RunReport {
 }
 
 fn report(plan: &Plan) -> RunReport {
-    let mut entries = vec![Entry::Began { at: at(0.0) }];
+    let mut entries = vec![Entry::Began { at: at(0.0), epoch: None }];
     let mut now = 0.0;
     for step in &plan.steps {
         entries.push(Entry::Started { step: step.id.clone(), at: at(now) });

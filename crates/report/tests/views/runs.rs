@@ -121,7 +121,7 @@ fn a_release_that_nobody_touched_was_left_as_it_was() {
     let step = plan.steps[0].id.clone();
     let because = vec!["image `web:2` does not exist".to_owned()];
     let entries = [
-        Entry::Began { at: at(0.0) },
+        Entry::Began { at: at(0.0), epoch: None },
         Entry::Started { step: step.clone(), at: at(0.0) },
         Entry::Failed { step: step.clone(), at: at(1.0), because: because.clone(), hint: None },
         Entry::Undoing { step: step.clone(), at: at(1.0) },

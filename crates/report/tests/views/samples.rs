@@ -96,7 +96,7 @@ pub(crate) fn deploy() -> Plan {
 
 /// The journal of a run that did `seconds.len()` steps, each taking so long.
 pub(crate) fn done(plan: &Plan, seconds: &[f64]) -> Vec<Entry> {
-    let mut entries = vec![Entry::Began { at: at(0.0) }];
+    let mut entries = vec![Entry::Began { at: at(0.0), epoch: None }];
     let mut now = 0.0;
     for (step, took) in plan.steps.iter().zip(seconds) {
         entries.push(Entry::Started { step: step.id.clone(), at: at(now) });

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use async_trait::async_trait;
 use backup::{Meter, Target};
 use futures_util::future::BoxFuture;
-use host::{Engine, Scope};
+use host::{Engine, LockError, Scope, StackLock};
 use plan::{Action, Container, Effect, Output};
 use secrets::{Identities, Keyring, Secret, Store};
 use stack::{Materials, SecretName, ServiceName, Shape};
@@ -27,6 +27,8 @@ use crate::{
 
 /// Everything a step may touch on one host, for one run.
 pub struct LiveWorld {
+    /// What makes the stack ours.
+    pub lock: Arc<StackLock>,
     /// Where services run.
     pub engine: Arc<dyn Engine>,
     /// What is kept of the stack whose run this is.
@@ -102,6 +104,10 @@ impl World for LiveWorld {
             true => self.discretion().hush_result(result),
             false => result,
         }
+    }
+
+    fn fence(&self) -> Result<Option<u64>, LockError> {
+        self.lock.still_ours().map(|()| Some(self.lock.epoch()))
     }
 }
 

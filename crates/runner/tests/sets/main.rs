@@ -5,10 +5,11 @@ use std::{fs, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use backup::{Meter, SignedManifest, Target};
-use host::Process;
+use futures_util::FutureExt as _;
+use host::{LockError, LockHolder, Process, StackLock};
 use plan::{Action, Interrupted, Outcome, Output, PLAN_SCHEMA, Plan, Step, StepId, Verb, set::SetId};
 use runner::{
-    Ended, Run, RunStore, SoFar, StateDir, StepError, SystemClock, World, execute,
+    Clock as _, Ended, Run, RunStore, SoFar, StateDir, StepError, SystemClock, World, execute,
     live::{LiveWorld, People, SetAccess},
 };
 use secrets::Keyring;
@@ -19,6 +20,7 @@ use tokio::sync::Notify;
 /// A state directory, two targets, and a run that writes a set of nothing but secrets.
 struct Scene {
     dir: tempfile::TempDir,
+    lock: Arc<StackLock>,
     set: SetId,
     run: String,
 }
@@ -28,7 +30,11 @@ impl Scene {
         let dir = tempfile::tempdir().unwrap();
         let set = SetId("20261121T011447Z-7f3a91c2".to_owned());
         let run = runs(&dir).create(plan(&set)).unwrap().id().to_owned();
-        let scene = Self { dir, set, run };
+        let holder = LockHolder::this_process("backup", SystemClock.now());
+        let path = dir.path().join("lock");
+        let lock = StackLock::acquire(&path, &holder, None);
+        let lock = Arc::new(lock.now_or_never().unwrap().unwrap());
+        let scene = Self { dir, lock, set, run };
         for target in scene.targets() {
             fs::create_dir_all(target.root()).unwrap();
         }
@@ -54,6 +60,7 @@ impl Scene {
             stack: StackName::from("blog"),
         };
         LiveWorld {
+            lock: self.lock.clone(),
             engine: Arc::new(Process::open(state.root(), PathBuf::from("/nowhere"))),
             home: place.clone(),
             place,
@@ -159,6 +166,10 @@ impl World for Mortal {
             return std::future::pending().await;
         }
         result
+    }
+
+    fn fence(&self) -> Result<Option<u64>, LockError> {
+        self.world.fence()
     }
 }
 

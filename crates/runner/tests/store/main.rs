@@ -46,7 +46,7 @@ fn plan() -> Plan {
 fn begun(store: &RunStore) -> String {
     let mut run = store.create(plan()).expect("a directory of our own");
     let (step, at) = (run.plan().steps[0].id.clone(), run.plan().made_at);
-    run.append(Entry::Began { at }).expect("a directory of our own");
+    run.append(Entry::Began { at, epoch: None }).expect("a directory of our own");
     run.append(Entry::Started { step: step.clone(), at }).expect("a directory of our own");
     run.append(Entry::Succeeded { step, at, output: Output::Secret { version: 1 } })
         .expect("a directory of our own");

@@ -8,6 +8,7 @@
 
 mod crash;
 mod fail;
+mod fence;
 mod kinds;
 mod looks;
 mod once;

@@ -8,8 +8,9 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
+use host::LockError;
 use plan::{Action, Entry, Output, Plan, Progress};
-use runner::{Clock, Ended, Run, RunStore, SoFar, StepError, World, execute};
+use runner::{Clock, Ended, ExecuteError, Run, RunStore, SoFar, StepError, World, execute};
 use testkit::{ModelHost, Refusal};
 
 /// The modelled machine as a world: it reads the announcement from the journal on disk, as after a crash.
@@ -18,6 +19,8 @@ struct Modelled {
     journal: Mutex<Journal>,
     actions: Mutex<Vec<Action>>,
     watched: bool,
+    /// So many entries may be written: before the next, somebody else takes the lock.
+    entries_left: Mutex<Option<usize>>,
 }
 
 #[async_trait]
@@ -40,6 +43,17 @@ impl World for Modelled {
             // Whoever asked is dead: nobody hears of it, and nothing more is written.
             Err(Refusal::Crashed) => std::future::pending().await,
             Err(Refusal::Contract(because)) => panic!("the contract is broken: {because}"),
+        }
+    }
+
+    fn fence(&self) -> Result<Option<u64>, LockError> {
+        match &mut *own(&self.entries_left) {
+            None => Ok(None),
+            Some(0) => Err(LockError::Lost { epoch: 1, now: 2, holder: None }),
+            Some(left) => {
+                *left -= 1;
+                Ok(Some(1))
+            }
         }
     }
 }
@@ -94,6 +108,8 @@ pub(crate) struct Scene {
     pub(crate) actions: Vec<Action>,
     /// Whether moments are kept, and what each step is told is compared with the disk: for those who need it.
     pub(crate) watched: bool,
+    /// So many times the lock is found to be ours still.
+    pub(crate) fenced_after: Option<usize>,
     pub(crate) moments: Vec<Moment>,
 }
 
@@ -114,6 +130,7 @@ impl Scene {
             host,
             actions: Vec::new(),
             watched: false,
+            fenced_after: None,
             moments: Vec::new(),
         }
     }
@@ -134,6 +151,7 @@ impl Scene {
             journal: Mutex::new(journal),
             actions: Mutex::default(),
             watched: self.watched,
+            entries_left: Mutex::new(self.fenced_after),
         };
         let moments = Mutex::new(Vec::new());
         let lines = self.journal().len();
@@ -151,7 +169,11 @@ impl Scene {
         self.moments.extend(moments.into_inner().unwrap_or_else(PoisonError::into_inner));
         self.actions.append(&mut own(&world.actions));
         self.host = world.host.into_inner().unwrap_or_else(PoisonError::into_inner);
-        ended.map(|ended| ended.expect("the journal can be written and the plan is sound"))
+        match ended? {
+            Ok(ended) => Some(ended),
+            Err(ExecuteError::Lost { .. }) => None,
+            Err(err) => panic!("the journal can be written and the plan is sound: {err}"),
+        }
     }
 
     /// Carries it on to its end, through every stop, giving what it waits for.

@@ -138,7 +138,7 @@ impl Stage {
     }
 
     /// Every file with its content, every link with its target, every volume. Logs grow by themselves, and a lock that
-    /// was taken and given back leaves its file.
+    /// was taken and given back leaves its file and its number.
     fn files(&self) -> BTreeMap<PathBuf, Vec<u8>> {
         let mut seen = BTreeMap::new();
         let mut left = vec![self.root.join("stack"), self.root.join("state")];
@@ -151,9 +151,9 @@ impl Stage {
                 } else if path.ends_with("data") && path.is_dir() {
                     // What a volume holds is its service's, which goes on writing while we look.
                     seen.insert(path, Vec::new());
-                } else if path.is_dir() {
+                } else if path.is_dir() && !path.ends_with("lock.leases") {
                     left.push(path);
-                } else if !path.ends_with("log") && !path.ends_with("lock") {
+                } else if path.is_file() && !path.ends_with("log") && !path.ends_with("lock") {
                     let content = fs::read(&path).unwrap_or_default();
                     seen.insert(path, content);
                 }
