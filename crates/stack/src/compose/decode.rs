@@ -186,6 +186,7 @@ impl Decoding<'_, '_> {
         for (name, entry) in map {
             let at = entry.node.at;
             let value = match (kind, &entry.node.value) {
+                (Kind::MultiOptions, Value::List(list)) if list.is_empty() => continue,
                 (Kind::MultiOptions, Value::List(list)) => {
                     Value::List(list.iter().map(|item| Node::text(item.at, item.printed())).collect())
                 }
@@ -254,7 +255,7 @@ fn scalar(node: &Node, kind: &Kind) -> Decoded {
     let printed = |text: String| Some(Value::Text(text.into()));
     Ok(match (kind, &node.value) {
         (Kind::Text, Value::Text(text)) => Some(Value::Text(text.clone())).filter(|_| !text.is_empty()),
-        (Kind::Text, Value::Int(number)) => printed(number.to_string()),
+        (Kind::Text, Value::Int(_) | Value::Large(_)) => Some(Value::Text(node.printed())),
         (Kind::Text, _) => return Err(Wrong("a string")),
         (Kind::Bool | Kind::AnyBool, value) => {
             let is = match value {
