@@ -399,3 +399,26 @@ fn numbers_and_empty_lists_of_ones_own_are_printed_as_compose_prints_them() {
             .is_none()
     );
 }
+
+#[test]
+fn an_ssh_key_with_a_path_is_refused_where_its_service_is_enabled() {
+    let text =
+        "services: { web: { image: w }, b: { build: { context: ., ssh: { k: ./p } }, profiles: [b] } }";
+    assert!(Project::compose(text).load().compose.is_some());
+    let said = Project::compose(text).profile("b").said();
+    assert!(said.contains("error[bad-ssh-key] compose.yaml:1:"), "{said}");
+}
+
+#[test]
+fn a_project_directory_that_is_none_counts_as_a_file_in_one() {
+    let main = "include: [{ path: a.yaml, project_directory: sub/deep }]\n";
+    let project = Project::new(&[
+        ("compose.yaml", main),
+        ("a.yaml", "services: { c: { image: c, volumes: ['./d:/d'] } }"),
+    ]);
+    let source = |project: &Project| {
+        project.load().compose.unwrap().0["services"]["c"]["volumes"][0]["source"].clone()
+    };
+    assert_eq!(source(&project), "/srv/app/sub/d");
+    assert_eq!(source(&project.bytes("sub/deep/there", b"")), "/srv/app/sub/deep/d");
+}
