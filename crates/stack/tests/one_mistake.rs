@@ -1,5 +1,6 @@
 //! Each mistake that a Compose file can hold ends in one error: where, what, and what to do.
 #![allow(clippy::unwrap_used)]
+#![expect(clippy::disallowed_methods, reason = "what is large is read in a bounded time")]
 
 mod support;
 
