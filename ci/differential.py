@@ -1,242 +1,204 @@
 #!/usr/bin/env python3
-"""Reads random Compose projects with this program and with docker compose, and compares what they print.
+"""Reads Compose projects with this program and as docker compose reads them, and compares what comes of it.
 
-  differential.py BINARY [--count N] [--seed S] [--keep DIR]
+  differential.py BINARY [--count N] [--seed S]      projects made at random, and before them those that ever differed
+  differential.py BINARY --files DIR…                every Compose file below these directories
+  differential.py BINARY --show SEED DIR             writes one project down, and what both make of it
 
-Each project is made from its seed alone, so that a difference can be had again: `--seed S --count 1 --keep DIR`.
-A project that both refuse counts as equal. Without the docker-compose plugin it says so, and does nothing.
+The reference is compose-go's loader in one long-lived process (`ci/peers/reference`, built with Go), since a process
+for each project takes thirty times as long; every fortieth project goes to the released `docker compose` as well, and
+its answer must be the same. Both refusing is the same; what both print must be equal;
+where the reference panics there is nothing to compare with.
+
+A project that differs is kept in `ci/differential/kept.jsonl`, files and all, so that it outlives changes of the
+generator, and is read again every time. Without Go or the plugin it says so, and does nothing.
 """
 import argparse
-import concurrent.futures
 import json
+import multiprocessing
 import os
 import pathlib
-import random
 import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "differential"))
+from projects import VARIABLES, Maker  # noqa: E402
+
+KEPT = HERE / "differential" / "kept.jsonl"
 PLUGINS = ("~/.docker/cli-plugins", "/usr/local/lib/docker/cli-plugins", "/usr/libexec/docker/cli-plugins",
            "/usr/lib/docker/cli-plugins", "/usr/local/libexec/docker/cli-plugins")
-VARIABLES = {"SET": "set", "EMPTY": "", "NUMBER": "7", "WORDS": "a 'b c' d", "DOLLAR": "x$y", "YES": "true"}
-NAMES = ["web", "db", "job"]
+# One in so many goes to the released program too.
+SAMPLE = 40
 
 
-class Maker:
-    """Makes one project."""
-
-    def __init__(self, seed):
-        self.r = random.Random(seed)
-
-    def one(self, *values):
-        return self.r.choice(values)
-
-    def good(self, *values, bad):
-        """One of the values; now and then a bad one."""
-        return bad if self.r.random() < 0.01 else self.r.choice(values)
-
-    def some(self, values, most=3):
-        values = list(values)
-        return self.r.sample(values, self.r.randint(0, min(most, len(values))))
-
-    def maybe(self, value, chance=0.5):
-        return value if self.r.random() < chance else None
-
-    def variable(self):
-        name = self.one("SET", "EMPTY", "NUMBER", "WORDS", "DOLLAR", "NONE", "FILE", "OTHER")
-        default = self.one("d", "", "${SET}", "${NONE:-deep}", "a}b", "x y")
-        return self.one(f"${name}", f"${{{name}}}", f"${{{name}:-{default}}}", f"${{{name}-{default}}}",
-                        f"${{{name}:+{default}}}", f"${{{name}+{default}}}", "$$", "$", "${SET:?needed}")
-
-    def string(self):
-        return self.one("x", "a b", "é", "1", "true", "y", "a=b", "a:b", "#x", "x-y") + self.one("", self.variable())
-
-    def scalar(self):
-        return self.one(self.string(), 1, 0, 1.5, True, False, "0755", 10**6, None, "1e6", -3)
-
-    def pairs(self):
-        names = self.some(["A", "B", "SET", "NONE", "FILE", "x.y"], 4)
-        if self.r.random() < 0.5:
-            return {name: self.scalar() for name in names}
-        return [self.one(f"{name}={self.string()}", name) for name in names]
-
-    def strings(self, values):
-        return self.some(values)
-
-    def duration(self):
-        return self.good("30s", "1m30s", "0", "1.5h", "90s", "500ms", "1d", "0s", bad="10")
-
-    def size(self):
-        return self.good("64m", "1.5g", "2GiB", "0", "10kb", "512", bad="1x")
-
-    def port(self):
-        return self.good("80", 80, "8080:80", "127.0.0.1:8080:80/udp", "8000-8002:80", "3000-3002:3000-3002", "[::1]:1:2",
-                        {"target": 80}, {"target": "80", "published": 443, "protocol": "udp"},
-                        {"target": 80, "published": "8080", "mode": "host", "host_ip": "10.0.0.1"}, "7-9:1", bad="a:80")
-
-    def mount(self):
-        return self.good("./a:/a", "data:/d", "/x", "./b:/a/:ro", "data:/d:nocopy", "~/h:/h:rw,z", "./a:/s:shared",
-                        {"type": "volume", "source": "data", "target": "/d/", "volume": {"nocopy": "yes"}},
-                        {"type": "bind", "source": "./c", "target": "/c", "read_only": True},
-                        {"type": "tmpfs", "target": "/t", "tmpfs": {"size": self.size(), "mode": 511}},
-                        {"type": "bind", "source": ".", "target": "/d", "bind": {"create_host_path": False}}, bad="lost:/l")
-
-    def service(self, name, base):
-        s = {}
-        if base or self.r.random() < 0.3:
-            s["image"] = self.one("img", "img:${NUMBER}", "reg/img@sha256:0", "${SET:-x}/y")
-        extra = {
-            "command": lambda: self.one("run a 'b c'", ["a", "b"], "", None, "a && b", "x ${WORDS}", "echo `a b` $$x"),
-            "entrypoint": lambda: self.one("sh -c", ["sh"], [], None),
-            "environment": self.pairs, "labels": self.pairs, "sysctls": self.pairs, "annotations": self.pairs,
-            "env_file": lambda: self.one("one.env", ["one.env", "two.env"], [{"path": "no.env", "required": False}],
-                                         [{"path": "two.env", "format": "raw"}]),
-            "ports": lambda: [self.port() for _ in range(self.r.randint(0, 3))],
-            "expose": lambda: self.some(["80", 80, "90/udp", "1-3"]),
-            "volumes": lambda: [self.mount() for _ in range(self.r.randint(0, 3))],
-            "tmpfs": lambda: self.one("/run", ["/run:size=1m", "/t"], []),
-            "networks": lambda: self.one(["front"], {"front": None, "default": {"aliases": ["a", "b"]}}, [], {}),
-            "depends_on": lambda: self.one(["job2"], {"job2": {"condition": "service_healthy"}},
-                                           {"job2": {"condition": "service_started", "required": False}}),
-            "healthcheck": lambda: {k: v for k, v in {
-                "test": self.good("true", ["CMD", "a"], ["NONE"], bad=["x"]), "interval": self.maybe(self.duration()),
-                "retries": self.maybe(self.one(3, "4", "${NUMBER}")), "disable": self.maybe(self.one(True, "no"))}.items()
-                if v is not None},
-            "deploy": lambda: {k: v for k, v in {
-                "replicas": self.maybe(self.one(2, "3", 0)), "labels": self.maybe(self.pairs()),
-                "resources": self.maybe({"limits": {"memory": "64m", "cpus": self.one("0.5", 0.25)}}),
-                "restart_policy": self.maybe({"condition": "on-failure", "max_attempts": 3, "delay": "5s"}),
-                "update_config": self.maybe({"parallelism": 1, "delay": "10s", "order": "start-first"})}.items()
-                if v is not None},
-            "build": lambda: self.one(".", {"context": "./dir", "args": self.pairs()}, {"dockerfile_inline": "FROM x"},
-                                      {"context": "https://x/y.git", "tags": ["a"], "shm_size": self.size()}),
-            "logging": lambda: {"driver": self.one("local", "json-file"), "options": {"max-size": self.one("1m", 5, None)}},
-            "ulimits": lambda: {"nofile": self.one(5, "6", {"soft": 1, "hard": 2}), "core": self.one(0, 1)},
-            "extra_hosts": lambda: self.one(["a:1.1.1.1", "b=[::1]"], {"a": "1.1.1.1", "b": ["::1", "2.2.2.2"]}),
-            "secrets": lambda: self.some(["s1", {"source": "s2", "target": "t", "mode": self.one("0440", 288)}]),
-            "configs": lambda: self.some(["c1", {"source": "c2", "target": "/etc/c", "uid": "1"}]),
-            "devices": lambda: self.some(["/dev/a", "/dev/a:/dev/b:r", {"source": "/dev/c", "target": "/dev/d"}]),
-            "gpus": lambda: self.one("all", [{"capabilities": ["x"], "count": 1}]),
-            "cap_add": lambda: self.strings(["A", "B", "C"]), "dns": lambda: self.one("1.1.1.1", ["8.8.8.8", ""]),
-            "security_opt": lambda: self.strings(["a:b", "c=d"]), "profiles": lambda: self.strings(["p", "q"]),
-            "group_add": lambda: self.some(["a", 5]), "links": lambda: self.one(["job2:x"], ["job2"]),
-            "mem_limit": self.size, "shm_size": self.size, "cpus": lambda: self.one(0.5, "1.25", 0, 2),
-            "pids_limit": lambda: self.one(5, "6", -1), "scale": lambda: self.one(1, 2, 0, "2"),
-            "stop_grace_period": self.duration, "init": lambda: self.one(True, False, "yes"),
-            "tty": lambda: self.one(True, False, "no"), "privileged": lambda: self.good("true", False, bad="maybe"),
-            "user": self.string, "hostname": self.string, "restart": lambda: self.one("always", "no", "on-failure:3"),
-            "network_mode": lambda: self.one("host", "none"), "pid": lambda: self.one("host", "service:job2"),
-            "pull_policy": lambda: self.good("always", "if_not_present", "every_12h", bad="sometimes"),
-            "extends": lambda: self.good({"service": "base", "file": "sub/base.yaml"}, {"service": "base", "file": "./sub/base.yaml"}, "job2", bad={"service": "none"}),
-            "storage_opt": lambda: {"size": "1G"}, "read_only": lambda: self.one(True, "on"),
-            "blkio_config": lambda: {"weight": 100, "device_read_bps": [{"path": "/dev/a", "rate": self.size()}]},
-            "post_start": lambda: [{"command": "a b", "environment": self.pairs()}],
-            "volumes_from": lambda: self.one(["job2:ro"], ["container:x"]), "x-note": lambda: {"a": 1},
-            "attach": lambda: self.one(True, "false"), "oom_score_adj": lambda: self.good(5, "10", bad=5000),
-        }
-        for key in self.some(extra, 6):
-            s[key] = extra[key]()
-        return s
-
-    def resources(self):
-        top = {}
-        if self.r.random() < 0.9:
-            top["networks"] = {"front": self.one(None, {"driver": "bridge", "labels": self.pairs()}, {"internal": "yes"},
-                                                 {"external": True}, {"ipam": {"config": [{"subnet": "10.0.0.0/8"}]}})}
-            top["volumes"] = {"data": self.one(None, {"driver": "local", "driver_opts": {"a": self.one(1, "b")}},
-                                               {"external": True, "name": "v$$v"}, {"name": "${SET}"})}
-            top["secrets"] = {"s1": {"file": "./s1"}, "s2": self.one({"environment": "SET"}, {"external": True})}
-            top["configs"] = {"c1": {"content": "a ${SET}"}, "c2": self.one({"file": "c2"}, {"environment": "SET"})}
-        return top
-
-    def overlay(self, text):
-        """Marks a few entries `!reset` and `!override`."""
-        lines = []
-        for line in text.splitlines():
-            indent = len(line) - len(line.lstrip())
-            if indent >= 4 and line.endswith(":") and self.r.random() < 0.08:
-                line += self.one(" !override", "")
-            lines.append(line)
-        return "\n".join(lines) + "\n"
-
-    def project(self):
-        names = self.some(NAMES, 3) or ["web"]
-        base = {"services": {name: self.service(name, True) for name in sorted(set(names) | {"db", "job", "job2"})}}
-        # What others refer to refers to nobody, so that not every project is a circle.
-        base["services"]["job2"] = {"image": "x", "tty": True}
-        base.update(self.resources())
-        if self.r.random() < 0.2:
-            base["name"] = self.one("My.Proj", "p${NUMBER}", "x")
-        if self.r.random() < 0.2:
-            base["include"] = [self.one("sub/inc.yaml", {"path": "sub/inc.yaml", "env_file": "two.env"})]
-        files = {"compose.yaml": yaml(base)}
-        args = ["-f", "compose.yaml"]
-        for index in range(self.r.randint(0, 2)):
-            over = {"services": {name: self.service(name, False) for name in self.some(NAMES, 2) or ["web"]}}
-            files[f"over{index}.yaml"] = self.overlay(yaml(over))
-            args += ["-f", f"over{index}.yaml"]
-        files["sub/base.yaml"] = yaml({"services": {"base": self.service("base", True)}, **self.resources()})
-        files["sub/inc.yaml"] = yaml({"services": {"inc": self.service("inc", True)}})
-        files["sub/.env"] = "OTHER=sub\nSET=hidden\n"
-        files[".env"] = self.one("FILE=dotenv\n", "FILE='a b' # c\nOTHER=\"x\\n$FILE\"\n", "export FILE=${SET}#x\n")
-        files["one.env"] = self.one("A=1\nB\n# c\nSET=${A}\n", "A=\"q\\\"q\"\nC: yaml\n", "A=${NONE:-d}\n")
-        files["two.env"] = self.one("A=2\nTWO=$A\n", "RAW='x'\n")
-        if self.r.random() < 0.3:
-            args += ["--profile", self.one("p", "q", "*")]
-        return files, args
+def environment(directory):
+    return {"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", "PWD": str(directory), **VARIABLES}
 
 
-def yaml(value):
-    """JSON is YAML, and each mapping on lines of its own leaves room for tags."""
-    def lines(value, indent):
-        if isinstance(value, dict) and value:
-            for key, inner in value.items():
-                if isinstance(inner, dict) and inner:
-                    yield f"{' ' * indent}{json.dumps(key)}:"
-                    yield from lines(inner, indent + 2)
-                else:
-                    yield f"{' ' * indent}{json.dumps(key)}: {json.dumps(inner, ensure_ascii=False)}"
-        else:
-            yield " " * indent + json.dumps(value)
-    return "\n".join(lines(value, 0)) + "\n"
+def parsed(text):
+    """JSON, in which `1` and `1.0` are one number."""
+    return json.loads(text, parse_float=lambda digits: int(float(digits)) if float(digits).is_integer() else float(digits))
 
 
-def answer(command, directory):
-    """(exit code, JSON or None) of a program."""
-    env = {"PATH": os.environ.get("PATH", ""), "HOME": "/nonexistent", **VARIABLES}
-    done = subprocess.run(command, cwd=directory, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
-    try:
-        return done.returncode, json.loads(done.stdout) if done.returncode == 0 else None
-    except ValueError:
-        return done.returncode, None
+def run(command, directory):
+    """(exit code, what was printed or None, what was said) of a program."""
+    done = subprocess.run(command, cwd=directory, env=environment(directory), stdin=subprocess.DEVNULL, capture_output=True, timeout=60)
+    said = done.stderr.decode(errors="replace")
+    return done.returncode, parsed(done.stdout) if done.returncode == 0 else None, said
 
 
-def compare(seed, binary, reference, keep):
-    files, args = Maker(seed).project()
-    with tempfile.TemporaryDirectory(prefix="differential-") as scratch:
-        directory = pathlib.Path(keep or scratch).resolve()
-        for name, text in files.items():
-            path = directory / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
-        want = answer([reference, *args, "config", "--format", "json"], directory)
-        got = answer([binary, "render", "--format", "compose", "--json", *args], directory)
-    if (want[1] is None) != (got[1] is None):
-        return f"docker compose ends with {want[0]}, this program with {got[0]}"
-    if want[1] is None and got[0] not in (1, 2):
-        return f"this program ends with {got[0]}"
-    if want[1] != got[1]:
-        return "they print: " + first(want[1], got[1], "$")
-    return "accepted" if want[1] is not None else "refused"
+class Readers:
+    """The three programs of one worker."""
+
+    def __init__(self, binary, reference, plugin):
+        self.binary, self.plugin = binary, plugin
+        self.reference = subprocess.Popen([reference], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+
+    def expected(self, directory, args):
+        """(what the reference prints or None, why it refuses)."""
+        question = {"dir": str(directory), "args": args, "env": environment(directory)}
+        self.reference.stdin.write(json.dumps(question).encode() + b"\n")
+        self.reference.stdin.flush()
+        answer = parsed(self.reference.stdout.readline())
+        return answer.get("project"), answer.get("refused", "")
+
+    def compare(self, directory, args, sampled):
+        """`accepted`, `refused`, or in what they differ."""
+        want, why = self.expected(directory, args)
+        if sampled:
+            code, printed, said = run([self.plugin, *args, "config", "--format", "json"], directory)
+            if not same(printed, want):
+                return f"docker compose ({code}: {said.strip()[-200:]}) and its loader ({why}) differ: {first(printed, want, '$')}"
+        code, got, said = run([self.binary, "render", "--format", "compose", "--json", *args], directory)
+        if why.startswith("panic: "):
+            return "fell over"
+        if want is None and got is None:
+            return "refused" if code in (1, 2) else f"this program ends with {code}: {said[-300:]}"
+        if want is None:
+            return f"docker compose refuses, this program does not: {why[:300]}"
+        if got is None:
+            return f"this program ends with {code}, docker compose does not refuse: {said.strip()[:300]}"
+        return "accepted" if same(want, got) else "they print: " + first(want, got, "$")
+
+
+def same(want, got):
+    # Python takes `True` for `1`; their texts differ.
+    return want == got and json.dumps(want, sort_keys=True) == json.dumps(got, sort_keys=True)
 
 
 def first(want, got, path):
+    """Where two trees part, and what stands there."""
     if isinstance(want, dict) and isinstance(got, dict):
         for key in sorted(want.keys() | got.keys()):
-            if want.get(key, "nothing") != got.get(key, "nothing"):
+            if not same(want.get(key, "nothing"), got.get(key, "nothing")):
                 return first(want.get(key, "nothing"), got.get(key, "nothing"), f"{path}.{key}")
+    if isinstance(want, list) and isinstance(got, list) and len(want) == len(got):
+        for index, (one, other) in enumerate(zip(want, got)):
+            if not same(one, other):
+                return first(one, other, f"{path}[{index}]")
     return f"{path}: {json.dumps(want)[:120]} and {json.dumps(got)[:120]}"
+
+
+def write(files, directory):
+    for name, text in files.items():
+        path = directory / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, newline="")
+
+
+def read_all(work, results, binary, reference, plugin):
+    """A worker: takes what stands in `work`, and puts (name, verdict, files, arguments) into `results`."""
+    readers = Readers(binary, reference, plugin)
+    with tempfile.TemporaryDirectory(prefix="differential-") as scratch:
+        directory = pathlib.Path(scratch).resolve() / "project"
+        for name, project, sampled in iter(work.get, None):
+            try:
+                if isinstance(project, str):
+                    path = pathlib.Path(project)
+                    files, args = None, ["-f", path.name]
+                    verdict = readers.compare(path.parent, args, sampled)
+                else:
+                    files, args = Maker(project).project() if isinstance(project, int) else project
+                    shutil.rmtree(directory, ignore_errors=True)
+                    directory.mkdir()
+                    write(files, directory)
+                    verdict = readers.compare(directory, args, sampled)
+            except Exception as err:  # pylint: disable=broad-except
+                files, args, verdict = None, [], f"no answer: {err!r}"
+            results.put((name, verdict, files, args))
+    results.put(None)
+
+
+def compare_all(projects, programs):
+    """Yields (name, verdict, files, arguments) of each project, in whatever order they are done."""
+    workers = os.cpu_count() or 1
+    work, results = multiprocessing.Queue(200), multiprocessing.Queue()
+    readers = [multiprocessing.Process(target=read_all, args=(work, results, *programs), daemon=True) for _ in range(workers)]
+
+    def feed():
+        for project in projects:
+            work.put(project)
+        for _ in readers:
+            work.put(None)
+
+    for process in [*readers, feeder := multiprocessing.Process(target=feed, daemon=True)]:
+        process.start()
+    while workers:
+        result = results.get()
+        if result is None:
+            workers -= 1
+        else:
+            yield result
+    feeder.join()
+
+
+def compose_files(directories):
+    """Files whose name or first lines say that they are Compose files."""
+    for directory in directories:
+        for path in sorted(pathlib.Path(directory).resolve().rglob("*.y*ml")):
+            if not path.is_file() or path.suffix not in (".yaml", ".yml") or path.stat().st_size > 1 << 20:
+                continue
+            text = path.read_bytes()
+            if "compose" in path.name or text.startswith(b"services:") or b"\nservices:" in text:
+                yield str(path)
+
+
+def programs(binary):
+    """The three programs, or None and what is missing."""
+    places = [pathlib.Path(place).expanduser() / "docker-compose" for place in PLUGINS]
+    plugin = next((str(place) for place in places if os.access(place, os.X_OK)), shutil.which("docker-compose"))
+    if plugin is None:
+        return None, "the docker-compose plugin is not installed"
+    peers = pathlib.Path(os.environ.get("SEAWORTHY_PEERS") or HERE.parent / "target" / "peers")
+    reference = peers / "bin" / "compose-reference"
+    sources = [path.stat().st_mtime for path in (HERE / "peers" / "reference").iterdir()]
+    if not reference.exists() or reference.stat().st_mtime < max(sources):
+        if shutil.which("go") is None:
+            return None, "`go` is not installed"
+        reference.parent.mkdir(parents=True, exist_ok=True)
+        # Where it lies is not within a checkout's history, and Go need not look for one.
+        subprocess.run(["go", "build", "-buildvcs=false", "-o", reference, "."], cwd=HERE / "peers" / "reference", check=True)
+    return (os.path.abspath(binary), str(reference), plugin), None
+
+
+def kept():
+    lines = KEPT.read_text().splitlines() if KEPT.exists() else []
+    return [json.loads(line) for line in lines]
+
+
+def show(seed, directory, readers):
+    files, args = Maker(seed).project()
+    directory = pathlib.Path(directory).resolve()
+    write(files, directory)
+    print("arguments:", *args)
+    want, why = readers.expected(directory, args)
+    print("docker compose:", json.dumps(want, indent=1) if want is not None else why)
+    print("this program:", run([readers.binary, "render", "--format", "compose", "--json", *args], directory)[2])
+    print(readers.compare(directory, args, True))
 
 
 def main():
@@ -244,28 +206,35 @@ def main():
     parser.add_argument("binary")
     parser.add_argument("--count", type=int, default=10000)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--keep")
+    parser.add_argument("--files", nargs="+", metavar="DIR")
+    parser.add_argument("--show", nargs=2, metavar=("SEED", "DIR"))
     options = parser.parse_args()
-    places = [pathlib.Path(place).expanduser() / "docker-compose" for place in PLUGINS]
-    reference = next((str(place) for place in places if os.access(place, os.X_OK)), shutil.which("docker-compose"))
-    if reference is None:
-        print("skipped: the docker-compose plugin is not installed")
+    found, missing = programs(options.binary)
+    if found is None:
+        print(f"skipped: {missing}")
+        return 1 if os.environ.get("SEAWORTHY_LIVE") == "1" else 0
+    if options.show:
+        show(int(options.show[0]), options.show[1], Readers(*found))
         return 0
-    binary = os.path.abspath(options.binary)
-    seeds = range(options.seed, options.seed + options.count)
-    counts = {"accepted": 0, "refused": 0}
-    different = 0
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        run = pool.map(lambda seed: (seed, compare(seed, binary, reference, options.keep)), seeds)
-        for seed, verdict in run:
-            if verdict in counts:
-                counts[verdict] += 1
-            else:
-                different += 1
-                print(f"seed {seed}: {verdict}", flush=True)
-    print(f"{options.count} projects: {counts['accepted']} print the same, {counts['refused']} are refused by both, "
-          f"{different} differ")
-    return 1 if different else 0
+    began = time.monotonic()
+    if options.files:
+        projects = [(path, path, False) for path in dict.fromkeys(compose_files(options.files))]
+    else:
+        before = kept()
+        projects = [(f"kept {index}", (one["files"], one["args"]), True) for index, one in enumerate(before)]
+        projects += [(seed, seed, seed % SAMPLE == 0) for seed in range(options.seed, options.seed + options.count)]
+    counts = {"accepted": 0, "refused": 0, "fell over": 0, "different": 0}
+    for name, verdict, files, args in compare_all(projects, found):
+        counts[verdict if verdict in counts else "different"] += 1
+        if verdict not in counts:
+            print(f"{name}: {verdict}", flush=True)
+            if isinstance(name, int) and files is not None:
+                with KEPT.open("a") as file:
+                    file.write(json.dumps({"seed": name, "why": verdict[:200], "args": args, "files": files}, ensure_ascii=False) + "\n")
+    seconds = time.monotonic() - began
+    print(f"{len(projects)} projects in {seconds:.0f} s: {counts['accepted']} print the same, {counts['refused']} are refused by both, "
+          f"over {counts['fell over']} the reference falls, {counts['different']} differ")
+    return 1 if counts["different"] else 0
 
 
 if __name__ == "__main__":

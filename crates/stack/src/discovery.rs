@@ -120,15 +120,10 @@ pub(crate) fn files(reading: &Reading<'_>, of_shape: &[String], variables: &Vari
         }
         return listed;
     }
-    let present = |names: &[&str]| {
-        let found: Vec<&str> = names
-            .iter()
-            .copied()
-            .filter(|name| !matches!(reading.find(&reading.absolute(name)), None | Some(Found::Missing)))
-            .collect();
-        found.first().map(|name| (*name).to_owned())
-    };
-    let (file, over) = (present(&DEFAULT_FILES), present(&DEFAULT_OVERRIDES));
+    if let Some(above) = above(reading) {
+        return above;
+    }
+    let (file, over) = (present(reading, "", &DEFAULT_FILES), present(reading, "", &DEFAULT_OVERRIDES));
     let Some(file) = file else {
         let message = format!("there is no Compose file in `{}`", reading.directory());
         let said = Diagnostic::error("missing-file", message);
@@ -137,6 +132,38 @@ pub(crate) fn files(reading: &Reading<'_>, of_shape: &[String], variables: &Vari
         return Vec::new();
     };
     std::iter::once(file).chain(over).collect()
+}
+
+/// The first of these names that stands in a directory, or in the project's.
+fn present(reading: &Reading<'_>, directory: &str, names: &[&str]) -> Option<String> {
+    let paths = names.iter().map(|name| match directory {
+        "" => (*name).to_owned(),
+        directory => format!("{}/{name}", directory.trim_end_matches('/')),
+    });
+    // Every candidate is asked for, so that the caller has to look only once.
+    let there = |path: &String| !matches!(reading.find(&reading.absolute(path)), None | Some(Found::Missing));
+    paths.filter(there).collect::<Vec<_>>().into_iter().next()
+}
+
+/// The files of the nearest directory above one that was given and has none: paths are seen from the given one still.
+fn above(reading: &Reading<'_>) -> Option<Vec<String>> {
+    if !reading.request.directory_given || present(reading, "", &DEFAULT_FILES).is_some() {
+        return None;
+    }
+    let mut directory = reading.directory();
+    while let Some((parent, _)) = directory.rsplit_once('/').filter(|_| directory.len() > 1) {
+        if !reading.needs().is_empty() {
+            // What was asked for may be there.
+            return Some(Vec::new());
+        }
+        directory = if parent.is_empty() { "/" } else { parent }.to_owned();
+        if let Some(file) = present(reading, &directory, &DEFAULT_FILES) {
+            return Some(
+                std::iter::once(file).chain(present(reading, &directory, &DEFAULT_OVERRIDES)).collect(),
+            );
+        }
+    }
+    None
 }
 
 /// The profiles that are on: of the request, of the shape, of `COMPOSE_PROFILES`. Each replaces the next.

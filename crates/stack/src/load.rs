@@ -87,7 +87,7 @@ pub struct Request {
     pub files: Vec<String>,
     /// `--project-directory`, or the directory of the first file, or the working directory; absolute.
     pub directory: String,
-    /// `--project-directory` was given: no directory above it is looked into.
+    /// `--project-directory` was given: it stays the project's, also where the files are found above it.
     pub directory_given: bool,
     /// The working directory, where it is another one.
     pub here: Option<String>,

@@ -22,11 +22,7 @@ pub(crate) fn resolve(text: &str) -> Value {
         return Value::Time(time);
     }
     if let Some(value) = integer(text) {
-        return Value::Int(value);
-    }
-    // Too large for a number of ours: the digits are what is printed of it.
-    if let Ok(large) = text.replace('_', "").parse::<u64>() {
-        return Value::Text(large.to_string().into());
+        return value;
     }
     match float(text).filter(|value| value.is_finite()) {
         Some(value) => Value::Float(value),
@@ -39,9 +35,10 @@ pub(crate) fn tagged(kind: &str, text: &str) -> Option<Value> {
     match (kind, resolve(text)) {
         ("null", Value::Null) => Some(Value::Null),
         ("bool", value @ Value::Bool(_)) => Some(value),
-        ("int", value @ Value::Int(_)) => Some(value),
+        ("int", value @ (Value::Int(_) | Value::Large(_))) => Some(value),
         ("float", value @ Value::Float(_)) => Some(value),
         ("float", Value::Int(value)) => Some(Value::Float(value as f64)),
+        ("float", Value::Large(value)) => Some(Value::Float(value as f64)),
         ("timestamp", value @ Value::Time(_)) => Some(value),
         ("null" | "bool" | "int" | "float" | "timestamp", _) => None,
         _ => Some(Value::Text(text.into())),
@@ -97,7 +94,7 @@ fn timestamp(text: &str) -> Option<String> {
     Some(format!("{date}T{hour:02}:{minute:02}:{second:02}{dot}{fraction}{zone}"))
 }
 
-fn integer(text: &str) -> Option<i64> {
+fn integer(text: &str) -> Option<Value> {
     let plain = text.replace('_', "");
     let (negative, digits) = match plain.strip_prefix('-') {
         Some(rest) => (true, rest),
@@ -105,7 +102,7 @@ fn integer(text: &str) -> Option<i64> {
     };
     let magnitude = |digits: &str, radix| {
         // A second sign is no number; `from_str_radix` would take one.
-        if digits.starts_with(['+', '-']) { None } else { i64::from_str_radix(digits, radix).ok() }
+        if digits.starts_with(['+', '-']) { None } else { u64::from_str_radix(digits, radix).ok() }
     };
     let value = if let Some(hex) = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X")) {
         magnitude(hex, 16)?
@@ -119,7 +116,13 @@ fn integer(text: &str) -> Option<i64> {
     } else {
         magnitude(digits, 10)?
     };
-    Some(if negative { -value } else { value })
+    match i64::try_from(value) {
+        Ok(value) => Some(Value::Int(if negative { -value } else { value })),
+        Err(_) if negative => 0_i64.checked_sub_unsigned(value).map(Value::Int),
+        // With a sign it is a float to Go.
+        Err(_) if plain.starts_with('+') => None,
+        Err(_) => Some(Value::Large(value)),
+    }
 }
 
 fn float(text: &str) -> Option<f64> {
@@ -178,7 +181,9 @@ mod tests {
         assert_eq!(resolve("2024-01-02"), value(Value::Time("2024-01-02T00:00:00Z".into())));
         assert_eq!(resolve("2024-13-02"), value(Value::Text("2024-13-02".into())));
         assert_eq!(resolve("1e400"), value(Value::Text("1e400".into())));
-        assert_eq!(resolve("12345678901234567890"), value(Value::Text("12345678901234567890".into())));
+        assert_eq!(resolve("12345678901234567890"), value(Value::Large(12345678901234567890)));
+        assert_eq!(resolve("0xFFFFFFFFFFFFFFFF"), value(Value::Large(u64::MAX)));
+        assert_eq!(resolve("-9223372036854775808"), value(Value::Int(i64::MIN)));
         assert_eq!(resolve("True"), value(Value::Bool(true)));
         assert_eq!(resolve("~"), value(Value::Null));
     }

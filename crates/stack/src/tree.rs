@@ -25,6 +25,8 @@ pub(crate) enum Value {
     Null,
     Bool(bool),
     Int(i64),
+    /// A whole number that is too large for the one above.
+    Large(u64),
     Float(f64),
     /// A date, which is a type of its own to YAML and of no use to Compose: as RFC 3339.
     Time(String),
@@ -145,7 +147,7 @@ impl Node {
         match &self.value {
             Value::Null => "empty",
             Value::Bool(_) => "a boolean",
-            Value::Int(_) | Value::Float(_) => "a number",
+            Value::Int(_) | Value::Large(_) | Value::Float(_) => "a number",
             Value::Time(_) => "a date",
             Value::Text(_) => "a string",
             Value::List(_) => "a list",
@@ -157,7 +159,9 @@ impl Node {
     pub(crate) fn shown(&self) -> String {
         match &self.value {
             Value::Text(text) => format!("`{}`", text.shown()),
-            Value::Bool(_) | Value::Int(_) | Value::Float(_) => format!("`{}`", &*self.printed()),
+            Value::Bool(_) | Value::Int(_) | Value::Large(_) | Value::Float(_) => {
+                format!("`{}`", &*self.printed())
+            }
             _ => self.kind().to_owned(),
         }
     }
@@ -168,6 +172,7 @@ impl Node {
             Value::Null => "<nil>".into(),
             Value::Bool(value) => value.to_string().into(),
             Value::Int(value) => value.to_string().into(),
+            Value::Large(value) => value.to_string().into(),
             Value::Float(value) => go_float(*value).into(),
             Value::Time(time) => time.replace('T', " ").replace('Z', " +0000 UTC").into(),
             Value::Text(text) => text.clone(),
@@ -207,6 +212,7 @@ impl PartialEq for Node {
             (Value::Null, Value::Null) => true,
             (Value::Bool(a), Value::Bool(b)) => a == b,
             (Value::Int(a), Value::Int(b)) => a == b,
+            (Value::Large(a), Value::Large(b)) => a == b,
             (Value::Float(a), Value::Float(b)) => a == b,
             (Value::Time(a), Value::Time(b)) => a == b,
             (Value::Text(a), Value::Text(b)) => a == b,

@@ -367,3 +367,21 @@ fn what_compose_refuses_is_refused() {
     );
     check(&Project::compose("# nothing\n"), "error[no-services]: nothing stands in compose.yaml");
 }
+
+#[test]
+fn a_service_and_its_first_network_say_one_address() {
+    let body = |first: &str, second: &str| {
+        service(&format!(
+            "mac_address: '02:00:00:00:00:01'\n    networks: {{ a: {{ mac_address: '{first}' }}, b: {{ priority: 1, mac_address: \
+             '{second}' }} }}\nnetworks: {{ a: , b: }}"
+        ))
+    };
+    check(&body("02:00:00:00:00:02", "02:00:00:00:00:01"), "");
+    let project = body("02:00:00:00:00:01", "02:00:00:00:00:02");
+    check(
+        &project,
+        "error[conflict] compose.yaml:4:18: `mac_address` says another address than the network `b`",
+    );
+    // Compose prints it, and refuses when it acts.
+    assert!(project.load().compose.is_some());
+}

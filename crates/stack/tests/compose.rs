@@ -368,3 +368,57 @@ fn a_seccomp_profile_is_what_its_file_holds() {
     let garbled = Project::new(&[("compose.yaml", compose), ("profile.json", "{")]).load();
     assert!(support::said(&garbled).contains("the seccomp profile `profile.json` is no JSON"));
 }
+
+#[test]
+fn a_file_above_a_given_directory_is_read_as_if_it_stood_in_it() {
+    let mut project = Project::new(&[
+        ("compose.yaml", "services: { web: { image: w, volumes: ['./d:/d'] } }"),
+        ("compose.override.yaml", "services: { web: { user: me } }"),
+        ("sub/.env", "A=b"),
+    ]);
+    project.request.directory = "/srv/app/sub/deep".to_owned();
+    project.request.directory_given = true;
+    let web = project.service("web");
+    assert_eq!(web.user.as_deref(), Some("me"));
+    assert!(matches!(&web.mounts[0].source, MountSource::Bind { path, .. } if path == "/srv/app/sub/deep/d"));
+}
+
+#[test]
+fn numbers_and_empty_lists_of_ones_own_are_printed_as_compose_prints_them() {
+    let text = "x-a: []\nx-b: { c: [[], 12345678901234567890, -9223372036854775808] }\n\
+                services: { web: { image: w, labels: { a: 12345678901234567890 }, provider: { type: t, options: { a: [], b: [c] } } } }";
+    let printed = Project::compose(text).load().compose.unwrap().0;
+    assert_eq!(printed["x-a"], serde_json::Value::Null);
+    assert_eq!(printed["x-b"].to_string(), r#"{"c":[null,12345678901234567890,-9223372036854775808]}"#);
+    assert_eq!(printed["services"]["web"]["labels"]["a"], "12345678901234567890");
+    assert_eq!(printed["services"]["web"]["provider"]["options"].to_string(), r#"{"b":["c"]}"#);
+    assert!(
+        Project::compose("services: { web: { image: w, user: 12345678901234567890 } }")
+            .load()
+            .compose
+            .is_none()
+    );
+}
+
+#[test]
+fn an_ssh_key_with_a_path_is_refused_where_its_service_is_enabled() {
+    let text =
+        "services: { web: { image: w }, b: { build: { context: ., ssh: { k: ./p } }, profiles: [b] } }";
+    assert!(Project::compose(text).load().compose.is_some());
+    let said = Project::compose(text).profile("b").said();
+    assert!(said.contains("error[bad-ssh-key] compose.yaml:1:"), "{said}");
+}
+
+#[test]
+fn a_project_directory_that_is_none_counts_as_a_file_in_one() {
+    let main = "include: [{ path: a.yaml, project_directory: sub/deep }]\n";
+    let project = Project::new(&[
+        ("compose.yaml", main),
+        ("a.yaml", "services: { c: { image: c, volumes: ['./d:/d'] } }"),
+    ]);
+    let source = |project: &Project| {
+        project.load().compose.unwrap().0["services"]["c"]["volumes"][0]["source"].clone()
+    };
+    assert_eq!(source(&project), "/srv/app/sub/d");
+    assert_eq!(source(&project.bytes("sub/deep/there", b"")), "/srv/app/sub/deep/d");
+}

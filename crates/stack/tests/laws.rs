@@ -164,6 +164,21 @@ proptest! {
     }
 
     #[test]
+    fn it_does_not_matter_which_two_of_three_are_laid_over_each_other_first(a in service(), b in service(), c in service()) {
+        let two = |below: &str, above: &str| {
+            let mut both = rendered(&[("a.yaml", below), ("b.yaml", above)]).unwrap();
+            // A command that nobody gave is printed as nothing, and nothing laid over a command takes it away.
+            both["services"]["web"].as_object_mut().unwrap().retain(|_, value| !value.is_null());
+            both.to_string()
+        };
+        let in_turn = rendered(&[("a.yaml", &a), ("b.yaml", &b), ("c.yaml", &c)]);
+        let left = rendered(&[("ab.yaml", &two(&a, &b)), ("c.yaml", &c)]);
+        prop_assert_eq!(&left, &in_turn);
+        let right = rendered(&[("a.yaml", &a), ("bc.yaml", &two(&b, &c))]);
+        prop_assert_eq!(&right, &in_turn);
+    }
+
+    #[test]
     fn what_is_laid_over_twice_is_laid_over_once(below in service(), above in service()) {
         let once = rendered(&[("a.yaml", &below), ("b.yaml", &above)]);
         let twice = rendered(&[("a.yaml", &below), ("b.yaml", &above), ("c.yaml", &above)]);

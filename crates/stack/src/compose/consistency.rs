@@ -45,7 +45,9 @@ impl<'c> Checking<'c, '_> {
 
     fn service(&self, name: &str, entry: &Entry) {
         let service = &entry.node;
-        if ["image", "build", "provider"].iter().all(|key| service.get(key).is_none()) {
+        // One that could not be taken from another had that said already.
+        let alone = service.get("extends").is_none() || !self.reading.refused();
+        if alone && ["image", "build", "provider"].iter().all(|key| service.get(key).is_none()) {
             let message = format!("the service `{name}` has no `image`");
             let said = Diagnostic::error("missing-key", message);
             self.reading.say(entry.key_at, said.hint("name the image that it runs, or say how it is built"));
@@ -145,6 +147,14 @@ impl<'c> Checking<'c, '_> {
         if let (Some(inline), Some(_)) = (build.entry("dockerfile_inline"), build.get("dockerfile")) {
             let message = "`dockerfile` and `dockerfile_inline` exclude each other";
             self.conflict(inline.key_at, message, "keep one of the two");
+        }
+        for key in list(build, "ssh") {
+            let text = key.printed();
+            if let Some((id, _)) = text.split_once('=') {
+                // The reference takes it, and fails when it prints it.
+                let said = Diagnostic::error("bad-ssh-key", format!("the SSH key `{id}` names a path"));
+                self.reading.say(key.at, said.hint("give the key to an agent, and write `default`"));
+            }
         }
         for (_, context) in build.get("additional_contexts").into_iter().flat_map(Node::entries) {
             let Some(name) = context.node.as_str().and_then(|text| text.strip_prefix("service:")) else {

@@ -130,7 +130,7 @@ impl Decoding<'_, '_> {
                 _ => strings(self.reading, node, &Kind::Texts, key),
             },
             Kind::Ulimit => ulimit(node),
-            Kind::Ssh => self.ssh(node),
+            Kind::Ssh => Self::ssh(node),
             _ => scalar(&node, kind),
         }
     }
@@ -186,6 +186,7 @@ impl Decoding<'_, '_> {
         for (name, entry) in map {
             let at = entry.node.at;
             let value = match (kind, &entry.node.value) {
+                (Kind::MultiOptions, Value::List(list)) if list.is_empty() => continue,
                 (Kind::MultiOptions, Value::List(list)) => {
                     Value::List(list.iter().map(|item| Node::text(item.at, item.printed())).collect())
                 }
@@ -205,16 +206,16 @@ impl Decoding<'_, '_> {
         Ok(some_map(options))
     }
 
-    fn ssh(&self, node: Node) -> Decoded {
+    fn ssh(node: Node) -> Decoded {
         let Value::Map(map) = node.value else { return Err(Wrong("a list of keys")) };
         let mut keys = Vec::new();
         for (id, entry) in map {
-            if !entry.node.is_null() && !entry.node.printed().is_empty() {
-                // The reference takes it, and fails when it prints it.
-                let said = Diagnostic::error("bad-ssh-key", format!("the SSH key `{id}` names a path"));
-                self.reading.say(entry.node.at, said.hint("give the key to an agent, and write `default`"));
-            }
-            keys.push(Node::text(entry.key_at, id));
+            // A path stays beside its key for `consistency`, which refuses it where the service is enabled.
+            let path = Some(entry.node.printed()).filter(|path| !entry.node.is_null() && !path.is_empty());
+            keys.push(match path {
+                Some(path) => Node::text(entry.node.at, Str::after(&format!("{id}="), &path)),
+                None => Node::text(entry.key_at, id),
+            });
         }
         Ok(some_list(keys))
     }
@@ -254,7 +255,7 @@ fn scalar(node: &Node, kind: &Kind) -> Decoded {
     let printed = |text: String| Some(Value::Text(text.into()));
     Ok(match (kind, &node.value) {
         (Kind::Text, Value::Text(text)) => Some(Value::Text(text.clone())).filter(|_| !text.is_empty()),
-        (Kind::Text, Value::Int(number)) => printed(number.to_string()),
+        (Kind::Text, Value::Int(_) | Value::Large(_)) => Some(Value::Text(node.printed())),
         (Kind::Text, _) => return Err(Wrong("a string")),
         (Kind::Bool | Kind::AnyBool, value) => {
             let is = match value {

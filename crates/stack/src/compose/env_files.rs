@@ -92,7 +92,8 @@ fn bytes<'a>(reading: &Reading<'a>, path: &Node, what: &str, required: bool) -> 
             let shown = reading.seen(&text.shown());
             let hint = "write `required: false` where it may be missing";
             let said = not_a_file(found, &shown, what);
-            reading.say(path.at, if what == "env file" { said.hint(hint) } else { said });
+            let beside = "the path is relative to the Compose file";
+            reading.say(path.at, said.hint(if what == "env file" { hint } else { beside }));
             None
         }
     }

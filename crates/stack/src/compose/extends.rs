@@ -69,7 +69,7 @@ impl Extending<'_, '_, '_> {
                 at,
                 match near {
                     Some(near) => said.hint(format!("did you mean `{near}`?")),
-                    None => said,
+                    None => said.hint("name a service that the file declares"),
                 },
             );
             return None;

@@ -115,7 +115,13 @@ fn load(
         } else if directory.starts_with('/') {
             seen_from.clone_from(&directory);
         } else {
-            seen_from = relative(&scope.loads_from, &scope.local(&directory));
+            let local = scope.local(&directory);
+            // What is no directory counts as a file in one.
+            let from = match reading.find(&reading.absolute_from(reading.here(), &local))? {
+                Found::Missing | Found::File { .. } => parent(&local),
+                _ => local,
+            };
+            seen_from = relative(&scope.loads_from, &from);
             directory = join(&scope.directory, &directory);
         }
         if included.iter().any(|before| before == main) {

@@ -75,9 +75,19 @@ pub(crate) fn print(name: &str, used: &Node, values: Values) -> J {
         top.insert(section.to_owned(), resources(section, map, values));
     }
     for (key, entry) in used.entries().filter(|(key, _)| key.starts_with("x-")) {
-        top.insert(doubled(key), json(&entry.node, values));
+        top.insert(doubled(key), emptied(json(&entry.node, values)));
     }
     J::Object(top)
+}
+
+/// The reference prints an empty list of the user's own as nothing.
+fn emptied(json: J) -> J {
+    match json {
+        J::Array(list) if list.is_empty() => J::Null,
+        J::Array(list) => list.into_iter().map(emptied).collect(),
+        J::Object(map) => J::Object(map.into_iter().map(|(key, inner)| (key, emptied(inner))).collect()),
+        other => other,
+    }
 }
 
 /// Networks and the like. The content of a secret is never printed, nor that of a config which is a variable.
@@ -119,6 +129,7 @@ fn json(node: &Node, values: Values) -> J {
         Value::Null => J::Null,
         Value::Bool(value) => (*value).into(),
         Value::Int(value) => (*value).into(),
+        Value::Large(value) => (*value).into(),
         Value::Float(value) => (*value).into(),
         Value::Time(time) => time.as_str().into(),
         Value::Text(text) => string(text, values).into(),

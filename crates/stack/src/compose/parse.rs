@@ -357,7 +357,8 @@ fn key(reading: &Reading<'_>, node: &Node) -> Option<String> {
 
 fn duplicate(reading: &Reading<'_>, before: Spot, at: Spot, name: &str) {
     let said = Diagnostic::error("duplicate-key", format!("the key `{name}` stands here twice"));
-    reading.say(at, said.cause(format!("it stands at {} already", reading.place(before))));
+    let said = said.cause(format!("it stands at {} already", reading.place(before)));
+    reading.say(at, said.hint("keep one of the two"));
 }
 
 /// A closed collection with its `<<` merged in: what is written beside a merge key wins, then the first merged.

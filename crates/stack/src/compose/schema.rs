@@ -136,7 +136,7 @@ impl Type {
             (Self::Object, Value::Map(_))
             | (Self::Array, Value::List(_))
             | (Self::String, Value::Text(_))
-            | (Self::Number | Self::Integer, Value::Int(_))
+            | (Self::Number | Self::Integer, Value::Int(_) | Value::Large(_))
             | (Self::Number, Value::Float(_))
             | (Self::Boolean, Value::Bool(_))
             | (Self::Null, Value::Null) => true,
@@ -232,6 +232,7 @@ impl Checking<'_, '_> {
             Value::List(list) => self.list(schema, list),
             Value::Text(text) => self.string(schema, node, text),
             Value::Int(number) => self.number(schema, node, *number as f64),
+            Value::Large(number) => self.number(schema, node, *number as f64),
             Value::Float(number) => self.number(schema, node, *number),
             _ => {}
         }
@@ -405,6 +406,7 @@ impl Checking<'_, '_> {
 fn identity(node: &Node) -> String {
     match &node.value {
         Value::Int(number) => format!("n{:?}", *number as f64),
+        Value::Large(number) => format!("n{:?}", *number as f64),
         Value::Float(number) => format!("n{number:?}"),
         Value::Text(text) => format!("s{:?}", &**text),
         Value::List(list) => format!("[{}]", list.iter().map(identity).collect::<Vec<_>>().join(",")),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use diag::Diagnostic;
+
 use super::fields::Fields;
 use crate::{
     names::{NetworkKey, VolumeKey},
@@ -27,7 +29,26 @@ pub(super) fn attachments(fields: &Fields<'_, '_>) -> BTreeMap<NetworkKey, Attac
         }
     };
     let joined = fields.entries("networks");
-    joined.map(|(name, entry)| (NetworkKey::new(name.as_str()), attachment(&entry.node))).collect()
+    let joined: BTreeMap<_, _> =
+        joined.map(|(name, entry)| (NetworkKey::new(name.as_str()), attachment(&entry.node))).collect();
+    one_address(fields, &joined);
+    joined
+}
+
+/// The address of a service is that of its first network, which may repeat it and say no other.
+fn one_address(fields: &Fields<'_, '_>, joined: &BTreeMap<NetworkKey, Attachment>) {
+    // The highest priority is first, and the first name among equals.
+    let first = joined.iter().rev().max_by_key(|(_, network)| network.priority);
+    let Some((name, of_network)) =
+        first.and_then(|(name, network)| Some((name, network.mac_address.as_ref()?)))
+    else {
+        return;
+    };
+    if fields.string("mac_address").is_some_and(|of_service| of_service != *of_network) {
+        let message = format!("`mac_address` says another address than the network `{name}`");
+        let said = Diagnostic::error("conflict", message);
+        fields.reading.note(fields.at("mac_address"), said.hint("keep one of the two"));
+    }
 }
 
 fn section<'n, 'a>(

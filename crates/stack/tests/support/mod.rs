@@ -10,6 +10,8 @@ use stack::{Files, Found, Load, Loaded, Request, Service, Shape, load};
 pub(crate) struct Project {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     pub(crate) request: Request,
+    /// What is there when it is listed and gone when it is read, with what the system says.
+    pub(crate) gone: BTreeMap<String, String>,
 }
 
 impl Project {
@@ -17,7 +19,7 @@ impl Project {
     pub(crate) fn new(files: &[(&str, &str)]) -> Self {
         let files = files.iter().map(|(name, text)| ((*name).to_owned(), text.as_bytes().to_vec())).collect();
         let request = Request { directory: "/srv/app".to_owned(), ..Request::default() };
-        Self { files, request }
+        Self { files, request, gone: BTreeMap::new() }
     }
 
     /// One Compose file.
@@ -27,6 +29,11 @@ impl Project {
 
     pub(crate) fn bytes(mut self, name: &str, bytes: &[u8]) -> Self {
         self.files.insert(name.to_owned(), bytes.to_vec());
+        self
+    }
+
+    pub(crate) fn gone(mut self, name: &str, reason: &str) -> Self {
+        self.gone.insert(name.to_owned(), reason.to_owned());
         self
     }
 
@@ -69,6 +76,9 @@ impl Project {
 
     fn look(&self, path: &str) -> Found {
         let relative = path.strip_prefix("/srv/app/").unwrap_or(path);
+        if let Some(reason) = self.gone.get(relative) {
+            return Found::Unreadable(reason.clone());
+        }
         if let Some(bytes) = self.files.get(relative) {
             return Found::File { bytes: bytes.clone(), mode: 0o644 };
         }
