@@ -74,8 +74,6 @@ pub struct Attested {
 /// The machine and its engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSeen {
-    /// Host name.
-    pub name: String,
     /// Which engine.
     pub engine: EngineKind,
     /// Its version.
@@ -84,8 +82,6 @@ pub struct HostSeen {
     pub api: Option<String>,
     /// Host TCP ports somebody listens on who is not this stack: port to what is known of the holder.
     pub ports_held: BTreeMap<u16, String>,
-    /// Free bytes where the engine keeps its data, when known.
-    pub free_bytes: Option<u64>,
 }
 
 /// A container as the engine reports it.

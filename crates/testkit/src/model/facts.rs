@@ -38,12 +38,10 @@ impl State {
         Facts {
             seen_at: self.now,
             host: HostSeen {
-                name: "model".to_owned(),
                 engine: EngineKind::Docker,
                 version: "model".to_owned(),
                 api: None,
                 ports_held: self.ports_held.clone(),
-                free_bytes: None,
             },
             containers: containers.collect(),
             networks: self
