@@ -74,6 +74,8 @@ pub struct Attested {
 /// The machine and its engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSeen {
+    /// Host name; of an engine on another machine its address.
+    pub name: String,
     /// Which engine.
     pub engine: EngineKind,
     /// Its version.

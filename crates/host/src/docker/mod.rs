@@ -44,7 +44,7 @@ use tokio::{
 
 use crate::{
     Contents, Engine, EngineError, ExecRequest, LogRequest, Observed, Running, Scope, SideJob, Stream,
-    Trouble,
+    Trouble, lock::this_machine,
 };
 use fail::{connection_trouble, fail};
 use greeting::{Greeting, greet};
@@ -64,6 +64,8 @@ pub struct Docker {
     client: bollard::Docker,
     /// The engine's own version.
     version: String,
+    /// The machine it runs on: its name, or its address where it is another one.
+    machine: String,
     /// Who hears of pulls and builds while they go on.
     listener: meanwhile::Listener,
     /// Where credentials of registries are kept.
@@ -100,12 +102,16 @@ impl Docker {
         }
         let newest = bollard::API_DEFAULT_VERSION;
         let client = address.client(if api < *newest { &api } else { newest })?;
-        let local = matches!(address, Address::Socket(_));
+        let (local, machine) = match address {
+            Address::Socket(_) => (true, this_machine()),
+            Address::Tcp(address) => (false, address.to_owned()),
+        };
         let executable = PathBuf::from("/proc/self/exe");
         let registries = credentials::Client::of_environment();
         Ok(Self {
             client,
             version,
+            machine,
             listener: meanwhile::Listener::default(),
             registries,
             local,

@@ -36,6 +36,7 @@ impl Docker {
 
     async fn host_seen(&self, scope: &Scope) -> Result<HostSeen, EngineError> {
         Ok(HostSeen {
+            name: self.machine.clone(),
             engine: EngineKind::Docker,
             version: self.version.clone(),
             api: Some(self.client.client_version().to_string()),

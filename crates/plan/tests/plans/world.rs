@@ -392,6 +392,7 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
     Facts {
         seen_at: now(),
         host: HostSeen {
+            name: "here".to_owned(),
             engine: if process { EngineKind::Process } else { EngineKind::Docker },
             version: "27".to_owned(),
             api: settings.iter().find_map(|said| said.strip_prefix("api ")).map(str::to_owned),

@@ -38,6 +38,7 @@ impl State {
         Facts {
             seen_at: self.now,
             host: HostSeen {
+                name: "model".to_owned(),
                 engine: EngineKind::Docker,
                 version: "model".to_owned(),
                 api: None,
