@@ -4,7 +4,7 @@ set -euo pipefail
 
 needs=(
     dockerd:docker.io docker:docker.io mmdebstrap:mmdebstrap age:age zstd:zstd strace:strace jq:jq
-    openssl:openssl pkg-config:pkg-config psql:postgresql-client pg_restore:postgresql-client busybox:busybox-static python3:python3
+    openssl:openssl pkg-config:pkg-config psql:postgresql-client pg_restore:postgresql-client busybox:busybox-static python3:python3 g++:g++
 )
 
 missing=()

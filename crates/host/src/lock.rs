@@ -44,13 +44,12 @@ pub struct LockHolder {
 impl LockHolder {
     /// This process, for this purpose.
     pub fn this_process(purpose: &str, now: jiff::Timestamp) -> Self {
-        let read = |path| std::fs::read_to_string(path).map(|text: String| text.trim().to_owned());
         Self {
             pid: std::process::id(),
-            host: read("/proc/sys/kernel/hostname").unwrap_or_default(),
+            host: this_machine(),
             purpose: purpose.to_owned(),
             since: now,
-            boot: read("/proc/sys/kernel/random/boot_id").unwrap_or_default(),
+            boot: kernel_says("random/boot_id"),
         }
     }
 }
@@ -59,6 +58,16 @@ impl fmt::Display for LockHolder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "`{}`, process {} on {}, since {:.0}", self.purpose, self.pid, self.host, self.since)
     }
+}
+
+/// The name of this machine.
+pub(crate) fn this_machine() -> String {
+    kernel_says("hostname")
+}
+
+fn kernel_says(what: &str) -> String {
+    let text = std::fs::read_to_string(Path::new("/proc/sys/kernel").join(what));
+    text.map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
 /// Why a stack could not be locked.

@@ -74,7 +74,7 @@ pub struct Attested {
 /// The machine and its engine.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HostSeen {
-    /// Host name.
+    /// Host name; of an engine on another machine its address.
     pub name: String,
     /// Which engine.
     pub engine: EngineKind,
@@ -84,8 +84,6 @@ pub struct HostSeen {
     pub api: Option<String>,
     /// Host TCP ports somebody listens on who is not this stack: port to what is known of the holder.
     pub ports_held: BTreeMap<u16, String>,
-    /// Free bytes where the engine keeps its data, when known.
-    pub free_bytes: Option<u64>,
 }
 
 /// A container as the engine reports it.

@@ -18,9 +18,7 @@ pub use findings::{FindingReport, FindingsReport, findings_report};
 pub use lists::{BackupsReport, Incomplete, RunLine, RunsReport, SetLine, run_line};
 pub use refusal::Refusal;
 pub use render::RenderReport;
-pub use run::{
-    AskedAgain, ImpactReport, ReleaseReport, RunOutcome, RunReport, StepReport, StepState, Told, run_report,
-};
+pub use run::{AskedAgain, ImpactReport, ReleaseReport, RunReport, StepReport, StepState, Told, run_report};
 pub use said::Said;
 pub use small::{
     AttestReport, CheckReport, InitReport, LogsReport, PlanDiffReport, ProductionReport, ServiceLog,

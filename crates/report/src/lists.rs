@@ -1,9 +1,7 @@
 //! What `runs` and `backups` say: `seaworthy.runs/1`, `seaworthy.backups/1`.
 
-use plan::{Plan, Progress, SetSeen};
+use plan::{Record, RunOutcome, SetSeen};
 use serde::Serialize;
-
-use crate::{RunOutcome, run::outcome_of};
 
 /// All runs of a stack, newest first.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -45,16 +43,16 @@ impl RunsReport {
 }
 
 /// The line of one run.
-pub fn run_line(run: &str, plan: &Plan, progress: &Progress) -> RunLine {
+pub fn run_line(record: &Record) -> RunLine {
     RunLine {
-        run: run.to_owned(),
-        verb: plan.verb.as_str(),
-        at: plan.made_at,
-        outcome: outcome_of(plan, progress),
-        release: plan.release,
-        set: plan.set.as_ref().map(ToString::to_string),
-        done: progress.done.len(),
-        steps: plan.steps.len(),
+        run: record.run.clone(),
+        verb: record.verb.as_str(),
+        at: record.at,
+        outcome: record.outcome,
+        release: record.release,
+        set: record.set.clone(),
+        done: record.done,
+        steps: record.steps,
     }
 }
 

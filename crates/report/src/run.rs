@@ -1,7 +1,9 @@
 //! What a verb that acts says: `seaworthy.run/1`, the fold of a journal for people and scripts.
 
 use diag::{Diagnostic, Exit};
-use plan::{Action, Effect, KeyStep, Outcome, Output, Plan, Progress, Step, StepId, Verb, proof::Evidence};
+use plan::{
+    Action, Effect, KeyStep, Outcome, Output, Plan, Progress, RunOutcome, Step, StepId, Verb, proof::Evidence,
+};
 use serde::Serialize;
 use stack::ServiceName;
 
@@ -52,38 +54,6 @@ pub struct RunReport {
     pub waiting_for: Option<String>,
     /// What to type next, where a person is needed.
     pub next: Option<String>,
-}
-
-/// How a run ended, or stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum RunOutcome {
-    /// Every step is done.
-    Applied,
-    /// There was nothing to do.
-    Unchanged,
-    /// A step failed, and everything was taken back.
-    Undone,
-    /// It waits for a person.
-    Waiting,
-    /// Taking it back failed.
-    Stuck,
-    /// It has not ended: it is running, or was interrupted.
-    Unfinished,
-}
-
-impl RunOutcome {
-    /// The word in JSON and in lists.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            RunOutcome::Applied => "applied",
-            RunOutcome::Unchanged => "unchanged",
-            RunOutcome::Undone => "undone",
-            RunOutcome::Waiting => "waiting",
-            RunOutcome::Stuck => "stuck",
-            RunOutcome::Unfinished => "unfinished",
-        }
-    }
 }
 
 /// The releases a run is about.
@@ -169,7 +139,7 @@ pub struct Told<'a> {
 
 /// Folds a run into its report.
 pub fn run_report(plan: &Plan, progress: &Progress, told: Told<'_>) -> RunReport {
-    let outcome = outcome_of(plan, progress);
+    let outcome = RunOutcome::of(plan, progress);
     let mut diagnostics: Vec<Said> = told.diagnostics.iter().map(Said::from).collect();
     diagnostics.extend(failure(plan, progress, told).iter().map(Said::from));
     let evidence = evidence(plan, progress);
@@ -203,18 +173,6 @@ pub fn run_report(plan: &Plan, progress: &Progress, told: Told<'_>) -> RunReport
         diagnostics,
         waiting_for: progress.waiting.as_ref().map(|(_, instruction)| instruction.clone()),
         next: next_command(plan, progress, outcome, told.run),
-    }
-}
-
-/// How a run stands.
-pub(crate) fn outcome_of(plan: &Plan, progress: &Progress) -> RunOutcome {
-    match &progress.outcome {
-        Some(Outcome::Applied) => RunOutcome::Applied,
-        Some(Outcome::Undone { .. }) => RunOutcome::Undone,
-        Some(Outcome::Stuck { .. }) => RunOutcome::Stuck,
-        None if progress.waiting.is_some() => RunOutcome::Waiting,
-        None if plan.is_empty() => RunOutcome::Unchanged,
-        None => RunOutcome::Unfinished,
     }
 }
 

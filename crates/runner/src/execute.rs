@@ -71,8 +71,8 @@ pub async fn execute(
         return Err(ExecuteError::Unsound { run: run.id().to_owned(), wrong });
     }
     take_up(run, world, clock, told)?;
+    let plan = run.shared_plan();
     loop {
-        let plan = run.plan().clone();
         let entry = match run.progress().next(&plan) {
             Next::Do(step) => {
                 write(run, world, Entry::Started { step: step.id.clone(), at: clock.now() }, told)?;

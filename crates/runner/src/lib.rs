@@ -14,6 +14,7 @@ mod loading;
 mod operations;
 mod proofs;
 mod release;
+mod run_index;
 mod run_store;
 mod state;
 mod survey;

@@ -1,15 +1,18 @@
 //! Runs on disk: a plan, and a journal that is only ever appended to.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use host::files::{Readers, make_dir, replace, sync_parent};
-use plan::{Action, Attested, Entry, JournalError, Outcome, Plan, Progress, StepId, Verb};
+use plan::{Attested, Entry, JournalError, Plan, Progress, Record, RunOutcome};
+
+use crate::run_index::RunIndex;
 
 /// Why a run could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -58,13 +61,14 @@ pub struct RunStore {
 #[derive(Debug)]
 pub struct Run {
     id: String,
-    plan: Plan,
+    plan: Arc<Plan>,
     progress: Progress,
     journal: File,
     path: PathBuf,
+    store: RunStore,
 }
 
-/// One line of the list of runs.
+/// A run as it stood when it was looked at.
 #[derive(Debug, Clone)]
 pub struct RunSummary {
     /// Its id.
@@ -86,7 +90,7 @@ impl RunStore {
     /// # Errors
     /// When the state directory cannot be written.
     pub fn create(&self, plan: Plan) -> Result<Run, RunError> {
-        let newest = self.ids()?.last().and_then(|id| number(id)).unwrap_or(0);
+        let newest = self.newest()?.as_deref().and_then(number).unwrap_or(0);
         let id = format!("r{}", newest + 1);
         let dir = self.dir.join(&id);
         make_dir(&dir, Readers::Owner).map_err(file(&dir))?;
@@ -97,7 +101,8 @@ impl RunStore {
         let opened = open_for_append(&journal).map_err(file(&journal))?;
         sync_parent(&journal).map_err(file(&journal))?;
         sync_parent(&dir).map_err(file(&dir))?;
-        Ok(Run { id, plan, progress: Progress::default(), journal: opened, path: journal })
+        let (plan, progress, store) = (Arc::new(plan), Progress::default(), self.clone());
+        Ok(Run { id, plan, progress, journal: opened, path: journal, store })
     }
 
     /// A run to be carried on. Call it with the stack's lock held: it cuts off a torn last line.
@@ -108,7 +113,7 @@ impl RunStore {
         let path = self.dir.join(id).join("journal");
         let RunSummary { id, plan, progress } = self.read(id)?;
         let journal = open_for_append(&path).map_err(file(&path))?;
-        Ok(Run { id, plan, progress, journal, path })
+        Ok(Run { id, plan: Arc::new(plan), progress, journal, path, store: self.clone() })
     }
 
     /// A run as it stands, to be looked at: changes nothing, and may be read while another process carries it on.
@@ -116,6 +121,10 @@ impl RunStore {
     /// # Errors
     /// When there is none of that id, or it cannot be read.
     pub fn read(&self, id: &str) -> Result<RunSummary, RunError> {
+        self.look(id).map(|(run, _)| run)
+    }
+
+    fn look(&self, id: &str) -> Result<(RunSummary, Vec<Entry>), RunError> {
         let dir = self.dir.join(id);
         let path = dir.join("plan.json");
         if number(id).is_none() || !path.is_file() {
@@ -131,7 +140,7 @@ impl RunStore {
         let entries = read_journal(&path)?;
         let progress = Progress::fold(&plan, &entries)
             .map_err(|source| RunError::Impossible { path: path.clone(), source })?;
-        Ok(RunSummary { id: id.to_owned(), plan, progress })
+        Ok((RunSummary { id: id.to_owned(), plan, progress }, entries))
     }
 
     /// The journal of a run.
@@ -142,12 +151,12 @@ impl RunStore {
         read_journal(&self.dir.join(id).join("journal"))
     }
 
-    /// All runs, oldest first.
+    /// The records of all runs, oldest first.
     ///
     /// # Errors
     /// When one cannot be read.
-    pub fn list(&self) -> Result<Vec<RunSummary>, RunError> {
-        self.ids()?.iter().map(|id| self.read(id)).collect()
+    pub fn list(&self) -> Result<Vec<Record>, RunError> {
+        self.records()?.into_iter().collect()
     }
 
     /// The newest run that is not over, when there is one.
@@ -155,7 +164,10 @@ impl RunStore {
     /// # Errors
     /// When it cannot be read.
     pub fn unfinished(&self) -> Result<Option<RunSummary>, RunError> {
-        let Some(newest) = self.ids()?.pop() else { return Ok(None) };
+        let Some(newest) = self.newest()? else { return Ok(None) };
+        if self.index().newest_first().next().is_some_and(|ended| ended.run == newest) {
+            return Ok(None);
+        }
         let run = self.read(&newest)?;
         Ok(run.progress.outcome.is_none().then_some(run))
     }
@@ -165,14 +177,7 @@ impl RunStore {
     /// # Errors
     /// When the runs cannot be listed.
     pub fn good_releases(&self) -> Result<BTreeSet<u64>, RunError> {
-        let made_good = |run: &RunSummary| {
-            let plan = &run.plan;
-            let places = matches!(plan.verb, Verb::Deploy | Verb::Rollback | Verb::Restore);
-            let applied = run.progress.outcome == Some(Outcome::Applied);
-            plan.release.filter(|_| places && applied && plan.project == plan.stack)
-        };
-        let runs = self.ids()?.into_iter().filter_map(|id| self.read(&id).ok());
-        Ok(runs.filter_map(|run| made_good(&run)).collect())
+        Ok(self.records()?.into_iter().filter_map(|record| record.ok()?.made_good).collect())
     }
 
     /// What people attested in any run, newest first. A run that cannot be read proves nothing.
@@ -180,38 +185,69 @@ impl RunStore {
     /// # Errors
     /// When the runs cannot be listed.
     pub fn attested(&self) -> Result<Vec<Attested>, RunError> {
-        let mut attested = Vec::new();
-        for id in self.ids()?.iter().rev() {
-            let (Ok(run), Ok(entries)) = (self.read(id), self.journal(id)) else { continue };
-            let asked = |step: &StepId| run.plan.steps.iter().find(|known| known.id == *step);
-            attested.extend(entries.into_iter().rev().filter_map(|entry| match entry {
-                Entry::Attested { step, at, who, proof: _ } => match &asked(&step)?.action {
-                    Action::Person { control, instruction, .. } => {
-                        Some(Attested { control: control.clone(), instruction: instruction.clone(), who, at })
-                    }
-                    _ => None,
-                },
-                _ => None,
-            }));
-        }
-        Ok(attested)
+        Ok(self
+            .records()?
+            .into_iter()
+            .rev()
+            .filter_map(Result::ok)
+            .flat_map(|record| record.attested)
+            .collect())
     }
 
-    /// Ids, oldest first. A directory without a plan was never begun and is passed over.
-    fn ids(&self) -> Result<Vec<String>, RunError> {
+    /// The record of each run, oldest first: from the index, and of what does not stand there from its journal.
+    fn records(&self) -> Result<Vec<Result<Record, RunError>>, RunError> {
+        let mut known = self.index().records();
+        let recorded = |id: String| match known.remove(&id) {
+            Some(record) => Some(Ok(record)),
+            None => self.is_begun(&id).then(|| self.record(&id)),
+        };
+        Ok(self.named()?.into_iter().filter_map(recorded).collect())
+    }
+
+    fn record(&self, id: &str) -> Result<Record, RunError> {
+        self.look(id).map(|(run, entries)| Record::of(id, &run.plan, &entries, &run.progress))
+    }
+
+    /// Adds to the index what is over and does not stand in it.
+    fn remember(&self) -> Result<(), RunError> {
+        let index = self.index();
+        let known: HashMap<String, Record> = index.records();
+        let unknown = self.named()?.into_iter().filter(|id| !known.contains_key(id) && self.is_begun(id));
+        let over = |record: &Record| !matches!(record.outcome, RunOutcome::Waiting | RunOutcome::Unfinished);
+        let over: Vec<Record> = unknown.filter_map(|id| self.record(&id).ok()).filter(over).collect();
+        let path = self.index_path();
+        index.add(&path, &over).map_err(file(&path))
+    }
+
+    fn index(&self) -> RunIndex {
+        RunIndex::read(&self.index_path())
+    }
+
+    fn index_path(&self) -> PathBuf {
+        self.dir.join("index")
+    }
+
+    /// The newest run.
+    fn newest(&self) -> Result<Option<String>, RunError> {
+        Ok(self.named()?.into_iter().rfind(|id| self.is_begun(id)))
+    }
+
+    /// A directory without a plan was never begun.
+    fn is_begun(&self, id: &str) -> bool {
+        self.dir.join(id).join("plan.json").is_file()
+    }
+
+    /// Ids that stand on disk, oldest first, begun or not.
+    fn named(&self) -> Result<Vec<String>, RunError> {
         let entries = match fs::read_dir(&self.dir) {
             Ok(entries) => entries,
             Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(err) => return Err(file(&self.dir)(err)),
         };
-        let mut ids: Vec<String> = entries
-            .filter_map(Result::ok)
-            .filter(|entry| entry.path().join("plan.json").is_file())
-            .filter_map(|entry| entry.file_name().into_string().ok())
-            .filter(|id| number(id).is_some())
-            .collect();
-        ids.sort_by_key(|id| number(id));
-        Ok(ids)
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut ids: Vec<(u64, String)> = names.filter_map(|id| Some((number(&id)?, id))).collect();
+        ids.sort_unstable();
+        Ok(ids.into_iter().map(|(_, id)| id).collect())
     }
 }
 
@@ -224,6 +260,11 @@ impl Run {
     /// Its plan.
     pub fn plan(&self) -> &Plan {
         &self.plan
+    }
+
+    /// The same, for whoever carries the run on.
+    pub(crate) fn shared_plan(&self) -> Arc<Plan> {
+        self.plan.clone()
     }
 
     /// Where it stands.
@@ -249,6 +290,10 @@ impl Run {
             return Err(file(&self.path)(err));
         }
         self.progress = progress;
+        if self.progress.outcome.is_some() {
+            // Where the index cannot be written, the run is read again by whoever asks.
+            let _ = self.store.remember();
+        }
         Ok(())
     }
 }
@@ -264,8 +309,7 @@ fn read_journal(path: &Path) -> Result<Vec<Entry>, RunError> {
         Err(err) if err.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(err) => return Err(file(path)(err)),
     };
-    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
-    let lines = text[..whole].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let lines = text[..last_line_end(&text)].split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
     lines
         .enumerate()
         .map(|(at, line)| {
@@ -279,15 +323,20 @@ fn read_journal(path: &Path) -> Result<Vec<Entry>, RunError> {
 }
 
 /// Opens for append, after cutting off a torn last line.
-fn open_for_append(path: &Path) -> io::Result<File> {
+pub(crate) fn open_for_append(path: &Path) -> io::Result<File> {
     let journal = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(path)?;
     let text = fs::read(path)?;
-    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    let whole = last_line_end(&text);
     if whole < text.len() {
         journal.set_len(whole as u64)?;
         journal.sync_all()?;
     }
     Ok(journal)
+}
+
+/// Where the last whole line ends.
+pub(crate) fn last_line_end(text: &[u8]) -> usize {
+    text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
 }
 
 fn file(path: &Path) -> impl FnOnce(io::Error) -> RunError {

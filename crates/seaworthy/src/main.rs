@@ -21,13 +21,14 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    match runtime {
+    // Whoever asks for the version, or for help, waits for nothing that only verbs need.
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(err) => return view::View::early(asks_for_json()).not_understood(&err),
+    };
+    match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => {
-            let code = match cli::Cli::try_parse() {
-                Ok(cli) => runtime.block_on(verbs::run(cli)),
-                Err(err) => view::View::early(asks_for_json()).not_understood(&err),
-            };
+            let code = runtime.block_on(verbs::run(cli));
             // A read of stdin that nobody waits for any more must not keep the process.
             runtime.shutdown_background();
             code

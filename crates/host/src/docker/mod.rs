@@ -12,6 +12,7 @@ mod endpoints;
 mod exec;
 mod fail;
 mod files;
+mod greeting;
 mod host_config;
 mod image;
 mod lifecycle;
@@ -30,22 +31,23 @@ mod streams;
 #[cfg(test)]
 mod told;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{fmt, io, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use bollard::ClientVersion;
 use plan::{Effect, Output};
 use stack::EngineKind;
-use tokio::{net::UnixStream, sync::OnceCell};
+use tokio::{
+    net::{TcpStream, UnixStream},
+    sync::OnceCell,
+};
 
 use crate::{
     Contents, Engine, EngineError, ExecRequest, LogRequest, Observed, Running, Scope, SideJob, Stream,
-    Trouble,
+    Trouble, lock::this_machine,
 };
 use fail::{connection_trouble, fail};
+use greeting::{Greeting, greet};
 
 /// Where the engine listens unless `DOCKER_HOST` says otherwise.
 const SOCKET: &str = "/var/run/docker.sock";
@@ -60,6 +62,10 @@ const ANSWER_SECS: u64 = 120;
 #[derive(Debug)]
 pub struct Docker {
     client: bollard::Docker,
+    /// The engine's own version.
+    version: String,
+    /// The machine it runs on: its name, or its address where it is another one.
+    machine: String,
     /// Who hears of pulls and builds while they go on.
     listener: meanwhile::Listener,
     /// Where credentials of registries are kept.
@@ -88,22 +94,24 @@ impl Docker {
     /// # Errors
     /// As [`Docker::connect`].
     pub async fn connect_to(host: &str) -> Result<Self, EngineError> {
-        let (client, local) = client(host).await?;
-        let doing = "ask the Docker Engine for its API version";
-        let client =
-            client.negotiate_version().await.map_err(|error| explain_connection(fail(doing)(error)))?;
-        let ClientVersion { major_version, minor_version } = client.client_version();
-        if (major_version, minor_version) < OLDEST_API {
-            return Err(EngineError::new(
-                Trouble::Unsupported,
-                format!("use a Docker Engine of API {major_version}.{minor_version}"),
-            )
-            .hint("Docker 20.10 (API 1.41) or later is needed"));
+        let address = Address::of(host)?;
+        let Greeting { api, version } = address.greeted().await.map_err(explain_connection)?;
+        if (api.major_version, api.minor_version) < OLDEST_API {
+            return Err(EngineError::new(Trouble::Unsupported, format!("use a Docker Engine of API {api}"))
+                .hint("Docker 20.10 (API 1.41) or later is needed"));
         }
+        let newest = bollard::API_DEFAULT_VERSION;
+        let client = address.client(if api < *newest { &api } else { newest })?;
+        let (local, machine) = match address {
+            Address::Socket(_) => (true, this_machine()),
+            Address::Tcp(address) => (false, address.to_owned()),
+        };
         let executable = PathBuf::from("/proc/self/exe");
         let registries = credentials::Client::of_environment();
         Ok(Self {
             client,
+            version,
+            machine,
             listener: meanwhile::Listener::default(),
             registries,
             local,
@@ -193,33 +201,58 @@ impl Engine for Docker {
     }
 }
 
-/// A client for `host`, and whether the engine is on this machine.
-async fn client(host: &str) -> Result<(bollard::Docker, bool), EngineError> {
-    let version = bollard::API_DEFAULT_VERSION;
-    if let Some(address) = host.strip_prefix("tcp://").or_else(|| host.strip_prefix("http://")) {
-        let client = bollard::Docker::connect_with_http(address, ANSWER_SECS, version);
-        return Ok((client.map_err(fail(format!("use the Docker Engine at `{host}`")))?, false));
-    }
-    let path = match host.strip_prefix("unix://") {
-        Some(path) => path,
-        None if host.is_empty() => SOCKET,
-        None => {
-            return Err(EngineError::new(Trouble::Unsupported, format!("use the Docker Engine at `{host}`"))
-                .hint("DOCKER_HOST may be unix://PATH or tcp://HOST:PORT"));
-        }
-    };
-    knock(Path::new(path)).await?;
-    let client = bollard::Docker::connect_with_unix(path, ANSWER_SECS, version);
-    Ok((client.map_err(fail(format!("use the socket `{path}`")))?, true))
+/// Where an engine listens.
+#[derive(Debug)]
+enum Address<'h> {
+    /// On this machine.
+    Socket(&'h str),
+    /// `HOST:PORT`.
+    Tcp(&'h str),
 }
 
-/// Opens the socket once: the one place where "absent" and "denied" can be told apart for certain.
-async fn knock(socket: &Path) -> Result<(), EngineError> {
-    match UnixStream::connect(socket).await {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let doing = format!("connect to the Docker Engine at `{}`", socket.display());
-            Err(explain_connection(EngineError::new(connection_trouble(error.kind()), doing).because(error)))
+impl<'h> Address<'h> {
+    fn of(host: &'h str) -> Result<Self, EngineError> {
+        if let Some(address) = host.strip_prefix("tcp://").or_else(|| host.strip_prefix("http://")) {
+            return Ok(Self::Tcp(address.trim_end_matches('/')));
+        }
+        match host.strip_prefix("unix://") {
+            Some(path) => Ok(Self::Socket(path)),
+            None if host.is_empty() => Ok(Self::Socket(SOCKET)),
+            None => {
+                let doing = format!("use the Docker Engine at `{host}`");
+                Err(EngineError::new(Trouble::Unsupported, doing)
+                    .hint("DOCKER_HOST may be unix://PATH or tcp://HOST:PORT"))
+            }
+        }
+    }
+
+    /// Opens a connection and says the first word: the one place where "absent" and "denied" can be told apart for
+    /// certain.
+    async fn greeted(&self) -> Result<Greeting, EngineError> {
+        let refused = |error: io::Error| {
+            let doing = format!("connect to the Docker Engine at `{self}`");
+            EngineError::new(connection_trouble(error.kind()), doing).because(error)
+        };
+        match self {
+            Self::Socket(path) => greet(UnixStream::connect(path).await.map_err(refused)?).await,
+            Self::Tcp(address) => greet(TcpStream::connect(address).await.map_err(refused)?).await,
+        }
+    }
+
+    fn client(&self, api: &ClientVersion) -> Result<bollard::Docker, EngineError> {
+        let client = match self {
+            Self::Socket(path) => bollard::Docker::connect_with_unix(path, ANSWER_SECS, api),
+            Self::Tcp(address) => bollard::Docker::connect_with_http(address, ANSWER_SECS, api),
+        };
+        client.map_err(fail(format!("use the Docker Engine at `{self}`")))
+    }
+}
+
+impl fmt::Display for Address<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(path) => out.write_str(path),
+            Self::Tcp(address) => write!(out, "tcp://{address}"),
         }
     }
 }

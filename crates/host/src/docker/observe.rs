@@ -35,16 +35,12 @@ impl Docker {
     }
 
     async fn host_seen(&self, scope: &Scope) -> Result<HostSeen, EngineError> {
-        let info = self.client.info().await.map_err(fail("ask the Docker Engine about itself"))?;
-        let ports_held = self.ports_held(&scope.project, &scope.ports).await?;
-        let free_bytes = info.docker_root_dir.as_deref().filter(|_| self.local).and_then(free_bytes);
         Ok(HostSeen {
-            name: info.name.unwrap_or_default(),
+            name: self.machine.clone(),
             engine: EngineKind::Docker,
-            version: info.server_version.unwrap_or_default(),
+            version: self.version.clone(),
             api: Some(self.client.client_version().to_string()),
-            ports_held,
-            free_bytes,
+            ports_held: self.ports_held(&scope.project, &scope.ports).await?,
         })
     }
 
@@ -112,10 +108,12 @@ impl Docker {
         let options = ListVolumesOptionsBuilder::default().filters(&of_project(&scope.project)).build();
         let listed = self.client.list_volumes(Some(options)).await.map_err(fail("list volumes"))?;
         let mut volumes = listed.volumes.unwrap_or_default();
-        for name in &scope.volumes {
+        let unlisted = scope.volumes.iter().filter(|name| volumes.iter().all(|known| known.name != **name));
+        let asked = unlisted.map(async |name| {
             let volume = found(self.client.inspect_volume(name).await);
-            volumes.extend(volume.map_err(fail(format!("inspect volume `{name}`")))?);
-        }
+            volume.map_err(fail(format!("inspect volume `{name}`")))
+        });
+        volumes.extend(try_join_all(asked.collect::<Vec<_>>()).await?.into_iter().flatten());
         let seen =
             |labels: &HashMap<String, String>| VolumeSeen { project: project_of(Some(labels)).to_owned() };
         Ok(volumes.into_iter().map(|volume| (volume.name, seen(&volume.labels))).collect())
@@ -133,12 +131,6 @@ impl Docker {
 
 fn of_project(project: &str) -> HashMap<String, Vec<String>> {
     HashMap::from([("label".to_owned(), vec![format!("{PROJECT}={project}")])])
-}
-
-/// Bytes that an unprivileged writer may still put where the engine keeps its data.
-fn free_bytes(root: &str) -> Option<u64> {
-    let disk = rustix::fs::statvfs(root).ok()?;
-    Some(disk.f_bavail * disk.f_frsize)
 }
 
 fn published_ports(container: &ContainerSummary) -> impl Iterator<Item = u16> {

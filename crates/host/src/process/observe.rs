@@ -1,6 +1,6 @@
 //! Looks at everything of one stack, and changes nothing.
 
-use std::{collections::BTreeMap, fs};
+use std::collections::BTreeMap;
 
 use plan::{ContainerSeen, HostSeen, NetworkSeen, VolumeSeen};
 use plan::{NetworkSpec, VolumeSpec};
@@ -11,7 +11,7 @@ use super::{
     instance::Instance,
     places::{PROJECT, Project, fail, names_in, read},
 };
-use crate::{EngineError, Observed, Scope, Trouble};
+use crate::{EngineError, Observed, Scope, Trouble, lock::this_machine};
 
 impl Process {
     pub(super) fn observe_scope(&self, scope: &Scope) -> Result<Observed, EngineError> {
@@ -24,17 +24,13 @@ impl Process {
     }
 
     fn host(&self) -> HostSeen {
-        let name = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-        // The state directory may not have been made yet.
-        let disk = self.places.root.ancestors().find_map(|dir| rustix::fs::statvfs(dir).ok());
         HostSeen {
-            name: name.trim().to_owned(),
+            name: this_machine(),
             engine: EngineKind::Process,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             api: None,
             // Each service has an address of its own and no port of the host is published: nobody is in the way.
             ports_held: BTreeMap::new(),
-            free_bytes: disk.map(|disk| disk.f_bavail * disk.f_frsize),
         }
     }
 

@@ -123,7 +123,6 @@ async fn a_survey_tells_the_host_and_what_was_asked_for_by_name() {
     let port = held.local_addr().unwrap().port();
     scope.ports = vec![port, 1];
     let observed = stack.engine.observe(&scope).await.unwrap();
-    assert!(observed.host.free_bytes.unwrap() > 0);
     assert!(!observed.host.version.is_empty() && observed.host.api.is_some());
     let holder = &observed.host.ports_held[&port];
     assert!(holder.contains(&format!("pid {}", std::process::id())), "{holder}");

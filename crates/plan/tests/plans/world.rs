@@ -397,7 +397,6 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
             version: "27".to_owned(),
             api: settings.iter().find_map(|said| said.strip_prefix("api ")).map(str::to_owned),
             ports_held: BTreeMap::new(),
-            free_bytes: None,
         },
         containers: Vec::new(),
         networks: BTreeMap::new(),

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use diag::{Diagnostic, Severity};
+use plan::RunOutcome;
 
 use super::{
     diagnostics::{diagnostic, one_line},
@@ -10,7 +11,7 @@ use super::{
     measure::duration,
     style::Style,
 };
-use crate::{RunOutcome, RunReport, StepReport, StepState};
+use crate::{RunReport, StepReport, StepState};
 
 /// The last lines of a verb that acts.
 pub fn outcome(report: &RunReport, style: Style) -> String {

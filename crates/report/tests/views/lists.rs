@@ -1,7 +1,7 @@
 //! Lists: runs, sets, a live stack and what it answered.
 
 use diag::{Diagnostic, Exit};
-use plan::{SetSeen, set::SetId};
+use plan::{Record, SetSeen, set::SetId};
 use report::{
     Asked, BackupsReport, RunsReport, Said, ServiceStatus, SetLine, StatusReport, ValidateReport, run_line,
     text, text::Style,
@@ -12,7 +12,8 @@ use crate::samples::{at, deploy, fold, undone};
 #[test]
 fn runs_stand_in_columns() {
     let plan = deploy();
-    let line = run_line("k7", &plan, &fold(&plan, &undone(&plan)));
+    let entries = undone(&plan);
+    let line = run_line(&Record::of("k7", &plan, &entries, &fold(&plan, &entries)));
     let text = text::runs(&RunsReport::new("blog", vec![line]));
     assert_eq!(text, "k7  deploy  2026-11-21 10:00Z  undone  5/7 steps  release 42\n");
     assert_eq!(text::runs(&RunsReport::new("blog", Vec::new())), "`blog` has no runs yet\n");

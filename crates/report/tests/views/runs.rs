@@ -1,9 +1,9 @@
 //! A run while it runs, and how it ended.
 
 use diag::Exit;
-use plan::{Entry, Outcome, Plan, Progress, Verb};
+use plan::{Entry, Outcome, Plan, Progress, RunOutcome, Verb};
 use report::{
-    RunOutcome, RunReport, Told, run_report,
+    RunReport, Told, run_report,
     text::{Style, outcome, progress},
 };
 

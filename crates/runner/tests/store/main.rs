@@ -92,7 +92,7 @@ fn ids_count_on_by_number_and_a_directory_without_a_plan_is_none() {
     }
     fs::create_dir_all(kept.path("r12", "")).unwrap();
     fs::create_dir_all(kept.path("notes", "")).unwrap();
-    let ids: Vec<String> = kept.store.list().unwrap().into_iter().map(|run| run.id).collect();
+    let ids: Vec<String> = kept.store.list().unwrap().into_iter().map(|run| run.run).collect();
     let by_number: Vec<String> = (1..=11).map(|number| format!("r{number}")).collect();
     assert_eq!(ids, by_number, "oldest first");
     assert_eq!(kept.store.create(plan()).unwrap().id(), "r12");
@@ -229,4 +229,75 @@ fn two_processes_on_one_run_are_found_out_at_the_next_opening() {
     }
     let error = said(&kept.store.open(&id).unwrap_err());
     assert!(error.contains("journal entry 6 cannot follow"), "{error}");
+}
+
+/// A run that somebody took back before it had begun.
+fn taken_back(store: &RunStore) -> String {
+    let mut run = store.create(plan()).expect("a directory of our own");
+    let (at, because) = (run.plan().made_at, "somebody asked".to_owned());
+    run.append(Entry::Abandoned { at, because: because.clone() }).expect("a directory of our own");
+    let outcome = Outcome::Undone { step: None, because: vec![because] };
+    run.append(Entry::Ended { at, outcome }).expect("a directory of our own");
+    run.id().to_owned()
+}
+
+impl Kept {
+    fn index(&self) -> PathBuf {
+        self.dir.path().join("runs").join("index")
+    }
+
+    /// Each run and how it stands, oldest first.
+    fn listed(&self) -> Vec<(String, &'static str)> {
+        let records = self.store.list().expect("every run can be read");
+        records.into_iter().map(|record| (record.run, record.outcome.as_str())).collect()
+    }
+}
+
+#[test]
+fn a_run_that_is_over_is_listed_without_its_journal() {
+    let kept = store();
+    let over = taken_back(&kept.store);
+    begun(&kept.store);
+    fs::remove_file(kept.path(&over, "journal")).unwrap();
+    assert_eq!(kept.listed(), [("r1".to_owned(), "undone"), ("r2".to_owned(), "unfinished")]);
+    assert_eq!(mode(&kept.index()), 0o600);
+}
+
+#[test]
+fn an_index_that_is_missing_cut_or_damaged_changes_nothing_and_is_whole_after_the_next_run() {
+    let kept = store();
+    for _ in 0..3 {
+        taken_back(&kept.store);
+    }
+    let whole = fs::read_to_string(kept.index()).unwrap();
+    let lines: Vec<&str> = whole.split_inclusive('\n').collect();
+    let rotten = [
+        String::new(),
+        whole[..whole.len() - 9].to_owned(),
+        lines[..2].concat(),
+        format!("{}nonsense\n{}", lines[0], lines[2..].concat()),
+        whole.replace("run-index/1", "run-index/9"),
+        lines[1..].concat(),
+    ];
+    let mut ids: Vec<String> = ["r1", "r2", "r3"].map(str::to_owned).into();
+    for rotten in rotten {
+        fs::write(kept.index(), &rotten).unwrap();
+        let known = |ids: &[String]| ids.iter().map(|id| (id.clone(), "undone")).collect::<Vec<_>>();
+        assert_eq!(kept.listed(), known(&ids), "{rotten}");
+        assert!(kept.store.unfinished().unwrap().is_none(), "{rotten}");
+        ids.push(taken_back(&kept.store));
+        assert_eq!(kept.listed(), known(&ids), "{rotten}");
+        for id in &ids {
+            let line = format!("{{\"run\":\"{id}\",");
+            assert_eq!(fs::read_to_string(kept.index()).unwrap().matches(&line).count(), 1, "{rotten}");
+        }
+    }
+}
+
+#[test]
+fn a_run_whose_directory_was_removed_is_not_listed() {
+    let kept = store();
+    let (first, second) = (taken_back(&kept.store), taken_back(&kept.store));
+    fs::remove_dir_all(kept.path(&first, "")).unwrap();
+    assert_eq!(kept.listed(), [(second, "undone")]);
 }

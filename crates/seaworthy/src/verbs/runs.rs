@@ -20,7 +20,7 @@ pub(crate) fn runs(args: RunsArgs, settings: &Settings, view: &View) -> Result<E
     match what {
         None => {
             let runs = store.list().map_err(|err| context::unreadable_runs(&err))?;
-            let lines = runs.iter().rev().map(|run| run_line(&run.id, &run.plan, &run.progress)).collect();
+            let lines = runs.iter().rev().map(run_line).collect();
             view.runs(&RunsReport::new(shape.stack.as_str(), lines));
         }
         Some(RunsWhat::Show { id, step }) => {

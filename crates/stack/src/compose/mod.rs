@@ -23,6 +23,7 @@ use crate::{
     variables::Variables,
 };
 
+mod aside;
 mod consistency;
 mod decode;
 mod defaults;
@@ -233,19 +234,25 @@ impl<'r, 'a> Project<'r, 'a> {
             if scope.reads_on {
                 include::apply(self, scope, &mut node, included);
             }
-            let mut merged = match below.take() {
-                Some(below) => merge::merge(reading, below, node),
+            let spoken_of = below.as_mut().map(|below| aside::spoken_of(below, &node));
+            let mut merged = match spoken_of {
+                Some(before) => merge::merge(reading, before, node),
                 None => node,
             };
             unicity::enforce(reading, &mut merged);
             if scope.reads_on {
                 schema::validate(reading, &merged);
-                obsolete(reading, &mut merged);
             }
             transform::canonical(reading, &mut merged);
             // A range of ports has become as many, which can be those of a file before.
             unicity::enforce(reading, &mut merged);
-            below = Some(merged);
+            match &mut below {
+                Some(below) => aside::put_back(below, merged),
+                None => below = Some(merged),
+            }
+            if let Some(whole) = below.as_mut().filter(|_| scope.reads_on) {
+                obsolete(reading, whole);
+            }
         }
         below
     }

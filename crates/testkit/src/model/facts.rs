@@ -43,7 +43,6 @@ impl State {
                 version: "model".to_owned(),
                 api: None,
                 ports_held: self.ports_held.clone(),
-                free_bytes: None,
             },
             containers: containers.collect(),
             networks: self
