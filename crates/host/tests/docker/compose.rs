@@ -247,6 +247,9 @@ fn normal(project: &str, mut seen: Value) -> Value {
         let unnamed = mount["Name"].as_str().is_some_and(|name| name.len() == 64);
         if unnamed {
             mount["Name"] = Value::Null;
+        }
+        // The engine puts a copy of an image's files where it likes.
+        if unnamed || mount["Type"] == "image" {
             mount["Source"] = Value::Null;
         }
     }
