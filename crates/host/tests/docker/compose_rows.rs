@@ -18,10 +18,11 @@ pub(super) fn around(api: Api) -> Value {
     })
 }
 
-/// Networks that engines of this API can be told of: the key, the labels, and what is said of it in both ways.
-pub(super) fn networks_of(
-    api: Api,
-) -> Vec<(&'static str, &'static [(&'static str, &'static str)], (Value, Value))> {
+/// A network: its key, its labels, and what is said of it in both ways.
+pub(super) type Told = (&'static str, &'static [(&'static str, &'static str)], (Value, Value));
+
+/// Networks that engines of this API can be told of.
+pub(super) fn networks_of(api: Api) -> Vec<Told> {
     let mut networks = vec![("second", [].as_slice(), network()), ("third", [("a", "b")].as_slice(), six())];
     if api >= (1, 48) {
         networks.push(("fourth", &[], six_alone()));
