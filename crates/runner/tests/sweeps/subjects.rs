@@ -137,15 +137,15 @@ fn deploying_another_store(facts: &Facts, policy: &Policy) -> Result<Plan, Stop>
     let migrate = shape.services.get_mut(&ServiceName::from("migrate")).expect("it has one");
     migrate.image = "migrate:built".to_owned();
     migrate.build = Some(stack::Build { context: "/srv/blog".to_owned(), ..stack::Build::default() });
-    let app = shape.services.get_mut(&ServiceName::from("app")).expect("it has one");
-    app.image = "app:archived".to_owned();
-    app.archive = Some("/srv/blog/app.tar".to_owned());
+    let web = shape.services.get_mut(&ServiceName::from("web")).expect("it has one");
+    web.image = "app:archived".to_owned();
+    web.archive = Some("/srv/blog/app.tar".to_owned());
     let mut facts = facts.clone();
-    let seen = match facts.images.contains_key(&app.image) {
+    let seen = match facts.images.contains_key(&web.image) {
         true => plan::ArchiveSeen::Loaded,
         false => plan::ArchiveSeen::Waiting { id: "sha256:00".to_owned() },
     };
-    facts.archives.insert(app.image.clone(), seen);
+    facts.archives.insert(web.image.clone(), seen);
     plan::deploy(&shape, &facts, policy)
 }
 
@@ -230,6 +230,7 @@ pub(crate) fn subjects() -> Vec<Subject> {
     }
     let mut bad = running();
     bad.behave("app:2", Behaviour::NeverReady);
+    bad.behave("app:archived", Behaviour::NeverReady);
     let mut bad_crowded = running_crowded();
     bad_crowded.behave("nameless:2", Behaviour::NeverReady);
     let mut composed = running();
