@@ -19,10 +19,9 @@ start() {
     mkdir -p "$(dirname "$file")"
     if [[ -n $bin ]]; then
         PATH=$bin:$PATH
-        local data
-        data=$(realpath "$(dirname "$file")")/$(basename "${file%.pid}")
-        # A long path does not fit a socket's name.
-        arguments=(--data-root "$data.data" --exec-root /run/seaworthy-ci --pidfile "$data.own")
+        # Not below the checkout: tests mount what a checkout may lie in, as /tmp, and an engine does not mount its own
+        # data. A long path does not fit a socket's name, either.
+        arguments=(--data-root /var/lib/seaworthy-ci --exec-root /run/seaworthy-ci --pidfile /run/seaworthy-ci.pid)
     fi
     setsid dockerd "${arguments[@]}" >"$log" 2>&1 </dev/null &
     echo $! >"$file"

@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use plan::{ContainerSeen, Delivered, Effect, HostSeen, ImageSeen, NetworkSeen, Output, VolumeSeen};
+use plan::{
+    ArchiveSeen, ContainerSeen, Delivered, Effect, HostSeen, ImageSeen, NetworkSeen, Output, VolumeSeen,
+};
 use secrets::Secret;
 use stack::{ContentId, EngineKind, Text};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -57,6 +59,8 @@ pub struct Scope {
     pub project: String,
     /// Images to look for, as written.
     pub images: Vec<String>,
+    /// Archives to look into, by the image that is sought in them.
+    pub archives: BTreeMap<String, String>,
     /// Networks to look for besides those that carry the project's label.
     pub networks: Vec<String>,
     /// Volumes to look for besides those that carry the project's label.
@@ -78,6 +82,8 @@ pub struct Observed {
     pub volumes: BTreeMap<String, VolumeSeen>,
     /// Images, by reference as asked for.
     pub images: BTreeMap<String, ImageSeen>,
+    /// What the archives hold, by the image that was sought.
+    pub archives: BTreeMap<String, ArchiveSeen>,
 }
 
 /// Resolves the references in an effect, at the last moment.

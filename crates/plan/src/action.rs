@@ -8,7 +8,7 @@ use stack::{
     Shape, StackName, State, Transit,
 };
 
-use crate::{ComposeHashes, Seed, proof::Goal, set::SetId};
+use crate::{ComposeHashes, Seed, desired, proof::Goal, set::SetId};
 
 /// What one step does. Every action is safe to do twice.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -235,6 +235,21 @@ pub enum Effect {
         image: String,
         /// How.
         build: Box<stack::Build>,
+        /// The versions of secrets that its arguments are given.
+        #[serde(default)]
+        secrets: desired::Versions,
+        /// The release whose values it is given; `None`: those of the files just read.
+        #[serde(default)]
+        release: Option<u64>,
+    },
+    /// Load the image from a file of `docker save` on this machine.
+    LoadImage {
+        /// Its name in the archive.
+        image: String,
+        /// Path of the archive.
+        archive: String,
+        /// The hash of the image's configuration, as the archive was seen to hold it.
+        id: String,
     },
     /// Make sure the network is there.
     EnsureNetwork {

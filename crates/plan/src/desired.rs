@@ -203,7 +203,8 @@ fn identity(container: &Container, versions: &Versions) -> String {
 fn concerning_the_engine(settings: &Service) -> serde_json::Map<String, Value> {
     let value = serde_json::to_value(settings).expect("plain values always serialise");
     let Value::Object(mut map) = value else { return serde_json::Map::new() };
-    let ours = ["probes", "depends_on", "pull_policy", "build", "scale", "networks", "mounts", "files"];
+    let ours =
+        ["probes", "depends_on", "pull_policy", "build", "archive", "scale", "networks", "mounts", "files"];
     for ours in ours {
         map.remove(ours);
     }

@@ -22,6 +22,9 @@ pub struct Facts {
     pub volumes: BTreeMap<String, VolumeSeen>,
     /// Images the shape names, by reference as written; absent: not on the host.
     pub images: BTreeMap<String, ImageSeen>,
+    /// Archives that images of the shape are loaded from, by the image.
+    #[serde(default)]
+    pub archives: BTreeMap<String, ArchiveSeen>,
     /// Releases on disk, oldest first.
     pub releases: Vec<ReleaseSeen>,
     /// The release `current` names.
@@ -227,6 +230,24 @@ pub struct ImageSeen {
     /// When it was last given this name: pulled, built or loaded.
     #[serde(default)]
     pub named_at: Option<jiff::Timestamp>,
+}
+
+/// An archive of images, beside what the engine has under a name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "archive", rename_all = "lowercase")]
+pub enum ArchiveSeen {
+    /// The engine has the very image that the archive holds under that name.
+    Loaded,
+    /// The archive holds an image of that name, and the engine none, or another.
+    Waiting {
+        /// The hash of the image's configuration.
+        id: String,
+    },
+    /// Nothing can be loaded from it.
+    Unusable {
+        /// Why.
+        because: String,
+    },
 }
 
 /// A release on disk.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use stack::{EngineKind, MountSource, PullPolicy, Service, ServiceName};
 
 use crate::{
-    Effect, ImageSeen,
+    ArchiveSeen, Effect, ImageSeen,
     place::{Placing, needed_by},
     steps::Steps,
 };
@@ -23,7 +23,11 @@ impl Placing<'_> {
             if let Some((effect, because)) = self.fetch(name, service).filter(|_| !service.image.is_empty())
                 && fetched.insert(service.image.clone())
             {
-                let kind = if matches!(effect, Effect::BuildImage { .. }) { "build" } else { "pull" };
+                let kind = match effect {
+                    Effect::BuildImage { .. } => "build",
+                    Effect::LoadImage { .. } => "load",
+                    _ => "pull",
+                };
                 steps.engine(kind, &service.image, effect, &because);
             }
             for image in mounted(service).filter(|image| !self.facts.images.contains_key(*image)) {
@@ -49,6 +53,9 @@ impl Placing<'_> {
     ///
     /// What is built from files that are here is not asked for elsewhere first.
     fn fetch(&self, name: &ServiceName, service: &Service) -> Option<(Effect, Vec<String>)> {
+        if let Some(archive) = &service.archive {
+            return self.load(name, service, archive);
+        }
         let seen = self.facts.images.get(&service.image);
         let because = match seen {
             None => needed_by(name),
@@ -59,11 +66,27 @@ impl Placing<'_> {
         let effect = match service.build.clone() {
             Some(mut build) => {
                 build.platform = build.platform.or(platform);
-                Effect::BuildImage { image, build: Box::new(build) }
+                let used = |name: &stack::SecretName| Some((name.clone(), *self.versions.get(name)?));
+                let secrets = build.secrets_used().filter_map(used).collect();
+                let written = self.facts.releases.iter().any(|release| release.number == self.release);
+                let release = written.then_some(self.release);
+                Effect::BuildImage { image, build: Box::new(build), secrets, release }
             }
             None => Effect::EnsureImage { image, platform, always: seen.is_some() },
         };
         Some((effect, because))
+    }
+
+    /// What an archive holds is loaded where the engine has no such image, or another: a new archive is a new image.
+    fn load(&self, name: &ServiceName, service: &Service, archive: &str) -> Option<(Effect, Vec<String>)> {
+        let Some(ArchiveSeen::Waiting { id }) = self.facts.archives.get(&service.image) else { return None };
+        let because = match self.facts.images.contains_key(&service.image) {
+            true if self.policy.fetched => return None,
+            true => vec![format!("`{archive}` holds another image of that name")],
+            false => needed_by(name),
+        };
+        let (image, archive, id) = (service.image.clone(), archive.to_owned(), id.clone());
+        Some((Effect::LoadImage { image, archive, id }, because))
     }
 
     /// Why an image that is here is fetched all the same.

@@ -3,7 +3,7 @@
 use diag::{Diagnostic, Stop};
 use stack::{EngineKind, PullPolicy, SecretKind, ServiceName, Shape};
 
-use crate::{Facts, Policy, desired::Versions, needs};
+use crate::{ArchiveSeen, Facts, Policy, desired::Versions, needs};
 
 /// What a deploy must not decide by itself.
 pub(crate) fn refuse_unready(
@@ -17,7 +17,10 @@ pub(crate) fn refuse_unready(
         let users: Vec<&ServiceName> = shape
             .services
             .iter()
-            .filter(|(_, service)| service.secrets_used().contains(name))
+            .filter(|(_, service)| {
+                let built = service.build.iter().flat_map(stack::Build::secrets_used);
+                service.secrets_used().contains(name) || built.into_iter().any(|used| used == name)
+            })
             .map(|(user, _)| user)
             .collect();
         if let (false, true, Some(user)) = (versions.contains_key(name), spec.required, users.first()) {
@@ -90,8 +93,16 @@ fn nothing_to_run<'a>(shape: &'a Shape, facts: &'a Facts) -> impl Iterator<Item 
                 ))
             });
         }
+        if let (Some(archive), Some(ArchiveSeen::Unusable { because }), false) =
+            (&service.archive, facts.archives.get(&service.image), facts.images.contains_key(&service.image))
+        {
+            let message = format!("`{name}` needs image `{}`, and `{archive}` cannot give it", service.image);
+            let hint = format!("write it with `docker save -o {archive} {}`", service.image);
+            return Some(Diagnostic::error("archive-unusable", message).cause(because.as_str()).hint(hint));
+        }
         let never = service.pull_policy == PullPolicy::Never
             && service.build.is_none()
+            && service.archive.is_none()
             && !facts.images.contains_key(&service.image);
         let message =
             format!("`{name}` needs image `{}`, which is not here and is never pulled", service.image);

@@ -83,6 +83,7 @@ pub async fn survey(
         networks: observed.networks,
         volumes: observed.volumes,
         images: observed.images,
+        archives: observed.archives,
         releases: releases(dir)?,
         current: dir.pointer("current")?,
         good: dir.pointer("good")?,
@@ -121,10 +122,18 @@ fn scope_of(shape: &Shape) -> Scope {
     Scope {
         project: shape.stack.to_string(),
         images: images_of(shape),
+        archives: archives_of(shape),
         networks: shape.networks.keys().map(|key| shape.network_name(key)).collect(),
         volumes: shape.volumes.keys().map(|key| shape.volume_name(key)).collect(),
         ports: services.flat_map(|service| service.ports.iter().filter_map(|port| port.published)).collect(),
     }
+}
+
+/// Archives that images of services are loaded from.
+fn archives_of(shape: &Shape) -> BTreeMap<String, String> {
+    let named =
+        shape.services.values().filter_map(|service| Some((service.image.clone(), service.archive.clone()?)));
+    named.collect()
 }
 
 /// Images that services are made of, or mount.

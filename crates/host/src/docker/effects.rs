@@ -30,7 +30,8 @@ impl Docker {
                 let platform = platform.as_deref();
                 self.ensure_image(Wanted { image, platform, always: *always }).await
             }
-            Effect::BuildImage { image, build } => self.build_image(image, build, contents).await,
+            Effect::LoadImage { image, archive, id } => self.load_image(image, archive, id).await,
+            Effect::BuildImage { image, build, .. } => self.build_image(image, build, contents).await,
             Effect::EnsureNetwork { network } => self.ensure_network(network).await,
             Effect::EnsureVolume { volume } => self.ensure_volume(volume).await,
             Effect::MakeVolume { volume } => self.make_volume(volume).await,

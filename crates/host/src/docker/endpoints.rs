@@ -80,6 +80,9 @@ fn endpoint(spec: &Container, attachment: &Attachment) -> EndpointSettings {
         aliases: Some(aliases),
         links,
         ipam_config: (!silent || !given.is_empty()).then_some(addresses),
+        // Compose says it here too; an engine writes over both once the container starts.
+        ip_address: attachment.ipv4_address.clone(),
+        ipv6_gateway: attachment.ipv6_address.clone(),
         mac_address: attachment.mac_address.clone(),
         driver_opts: Some(options).filter(|options| !options.is_empty()),
         gw_priority: (attachment.gw_priority != 0).then_some(attachment.gw_priority),

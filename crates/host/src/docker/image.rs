@@ -91,7 +91,7 @@ pub(super) fn saying(
 }
 
 /// The reference with `:latest` where it has neither tag nor digest: without one the engine would pull every tag.
-fn with_tag(image: &str) -> String {
+pub(super) fn with_tag(image: &str) -> String {
     let name = image.rsplit('/').next().unwrap_or(image);
     if name.contains(':') || image.contains('@') { image.to_owned() } else { format!("{image}:latest") }
 }

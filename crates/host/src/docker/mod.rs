@@ -3,6 +3,7 @@
 //! Names and labels are Compose's, as the plan gives them, so that `docker compose ps|logs|exec` work on our stacks.
 
 mod api_socket;
+mod archive;
 mod build;
 mod container;
 mod create;

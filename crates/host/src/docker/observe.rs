@@ -24,14 +24,15 @@ use crate::{EngineError, Observed, Scope};
 
 impl Docker {
     pub(super) async fn observe_scope(&self, scope: &Scope) -> Result<Observed, EngineError> {
-        let (host, containers, networks, volumes, images) = tokio::try_join!(
+        let (host, containers, networks, volumes, images, archives) = tokio::try_join!(
             self.host_seen(scope),
             self.containers_seen(&scope.project),
             self.networks_seen(scope),
             self.volumes_seen(scope),
             self.images_seen(&scope.images),
+            self.archives_seen(&scope.archives),
         )?;
-        Ok(Observed { host, containers, networks, volumes, images })
+        Ok(Observed { host, containers, networks, volumes, images, archives })
     }
 
     async fn host_seen(&self, scope: &Scope) -> Result<HostSeen, EngineError> {

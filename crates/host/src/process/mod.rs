@@ -113,7 +113,9 @@ impl Engine for Process {
     async fn apply(&self, effect: &Effect, contents: &dyn Contents) -> Result<Output, EngineError> {
         match effect {
             // Images are not used.
-            Effect::EnsureImage { .. } | Effect::BuildImage { .. } => Ok(Output::Unchanged),
+            Effect::EnsureImage { .. } | Effect::BuildImage { .. } | Effect::LoadImage { .. } => {
+                Ok(Output::Unchanged)
+            }
             Effect::EnsureNetwork { network } => self.ensure_network(network),
             Effect::EnsureVolume { volume } => self.ensure_volume(volume),
             Effect::MakeVolume { volume } => self.make_volume(volume),

@@ -20,7 +20,14 @@ impl Process {
         let networks = self.networks(&project, &scope.networks, &containers)?;
         let volumes = self.volumes(&project, &scope.volumes)?;
         // Images are not used, so none is ever there.
-        Ok(Observed { host: self.host(), containers, networks, volumes, images: BTreeMap::new() })
+        Ok(Observed {
+            host: self.host(),
+            containers,
+            networks,
+            volumes,
+            images: BTreeMap::new(),
+            archives: BTreeMap::new(),
+        })
     }
 
     fn host(&self) -> HostSeen {

@@ -6,7 +6,7 @@
 
 use std::process::Command;
 
-use plan::{Container, Effect};
+use plan::{Container, Effect, needs::Api};
 use serde_json::{Map, Value, json};
 
 use crate::support::{Stack, create};
@@ -19,6 +19,40 @@ pub(crate) struct Row {
     key: &'static str,
     compose: Value,
     planned: Value,
+    /// The API that brought it. An older engine would leave it out, and say nothing: we refuse it there.
+    since: Api,
+}
+
+#[test]
+fn every_key_that_is_run_has_a_row_or_a_reason_why_it_has_none() {
+    let file = file("image", &rows::rows("p", "image"), (1, 99));
+    let reasoned = |key: &str| rows::WITHOUT_A_ROW.iter().any(|(known, _)| *known == key);
+    let wrong = stack::keys().into_iter().filter_map(|(key, fate)| {
+        let in_a_row = says(&file, &key.split('.').collect::<Vec<_>>());
+        match (fate, in_a_row, reasoned(&key)) {
+            (stack::Fate::Run, false, false) => Some(format!("`{key}` has neither a row nor a reason")),
+            (stack::Fate::Run, true, true) => {
+                Some(format!("`{key}` has a row, and a reason why it has none"))
+            }
+            (stack::Fate::Refused(_) | stack::Fate::Ignored(_), false, true) => {
+                Some(format!("`{key}` is not run"))
+            }
+            _ => None,
+        }
+    });
+    let wrong: Vec<String> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Whether a file says something at this path. `*` is any name, `[]` any item.
+fn says(said: &Value, path: &[&str]) -> bool {
+    let Some((key, rest)) = path.split_first() else { return true };
+    match (said, *key) {
+        (Value::Object(fields), "*") => fields.values().any(|said| says(said, rest)),
+        (Value::Array(items), "[]") => items.iter().any(|said| says(said, rest)),
+        (Value::Object(fields), key) => fields.get(key).is_some_and(|said| says(said, rest)),
+        _ => false,
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -28,15 +62,28 @@ async fn what_compose_makes_of_each_key_is_what_we_make_of_it() {
         println!("skipped: no `docker compose`");
         return;
     }
-    let rows = rows::rows(&stack.project);
-    let theirs = Theirs::make(&stack, &rows);
-    make_ours(&stack, &rows).await;
+    let api = stack.api().await;
+    let rows = rows::rows(&stack.project, &stack.image);
+    let (rows, untold): (Vec<Row>, Vec<Row>) = rows.into_iter().partition(|row| row.since <= api);
+    for row in untold {
+        let refused = stack.apply(&create(&planned(&stack, &row))).await.expect_err(row.key);
+        assert_eq!(refused.trouble, host::Trouble::Unsupported, "{}: {refused}", row.key);
+        println!("{:32} refused: {}", row.key, refused.hint.unwrap_or_default());
+    }
+    if api < (1, 48) {
+        let network = plan::NetworkSpec { enable_ipv4: Some(false), ..stack.network("fourth", false) };
+        let refused = stack.apply(&Effect::EnsureNetwork { network }).await.unwrap_err();
+        assert_eq!(refused.trouble, host::Trouble::Unsupported, "{refused}");
+    }
+    let theirs = Theirs::make(&stack, &rows, api);
+    make_ours(&stack, &rows, api).await;
     let mut differing = Vec::new();
     for row in &rows {
         let of = |project: &str| seen(project, "container", &format!("{project}-{}-1", row.key));
         compare(row.key, &of(&theirs.0), &of(&stack.project), &mut differing);
     }
-    for (kind, name) in [("network", "second"), ("network", "default"), ("volume", "data")] {
+    let networks = rows::networks_of(api).into_iter().map(|(key, ..)| ("network", key));
+    for (kind, name) in networks.chain([("network", "default"), ("volume", "data")]) {
         let of = |project: &str| seen(project, kind, &format!("{project}_{name}"));
         compare(&format!("{kind} {name}"), &of(&theirs.0), &of(&stack.project), &mut differing);
     }
@@ -59,22 +106,25 @@ fn a_difference_is_seen() {
     assert_eq!(said, [r#"/HostConfig/Dns: Compose has ["1.1.1.1"], we have ["9.9.9.9"]"#]);
 }
 
+/// The Compose file that has these rows.
+fn file(image: &str, rows: &[Row], api: Api) -> Value {
+    let services = rows.iter().map(|row| {
+        let mut service = json!({ "image": image });
+        service.as_object_mut().unwrap().extend(row.compose.as_object().unwrap().clone());
+        (row.key.to_owned(), service)
+    });
+    let mut file = rows::around(api);
+    file["services"] = services.collect::<Map<_, _>>().into();
+    file
+}
+
 /// The project that Compose made; taken down again at the end.
 struct Theirs(String);
 
 impl Theirs {
-    fn make(stack: &Stack, rows: &[Row]) -> Self {
+    fn make(stack: &Stack, rows: &[Row], api: Api) -> Self {
         let project = format!("{}-theirs", stack.project);
-        let services: Map<String, Value> = rows
-            .iter()
-            .map(|row| {
-                let mut service = json!({ "image": stack.image });
-                service.as_object_mut().unwrap().extend(row.compose.as_object().unwrap().clone());
-                (row.key.to_owned(), service)
-            })
-            .collect();
-        let mut file = rows::around();
-        file["services"] = services.into();
+        let file = file(&stack.image, rows, api);
         let dir = std::env::temp_dir().join(&project);
         std::fs::create_dir_all(&dir).unwrap();
         std::fs::write(dir.join("compose.yaml"), file.to_string()).unwrap();
@@ -103,11 +153,15 @@ fn answers(command: &mut Command) -> bool {
     command.output().is_ok_and(|output| output.status.success())
 }
 
-async fn make_ours(stack: &Stack, rows: &[Row]) {
-    for (key, said) in [("default", json!({})), ("second", rows::network().1)] {
+async fn make_ours(stack: &Stack, rows: &[Row], api: Api) {
+    let networks = rows::networks_of(api).into_iter().map(|(key, labels, said)| (key, labels, said.1));
+    for (key, labels, said) in networks.chain([("default", [].as_slice(), json!({}))]) {
         let mut network = serde_json::to_value(stack.network(key, false)).unwrap();
         network.as_object_mut().unwrap().extend(said.as_object().unwrap().clone());
         network["labels"]["com.docker.compose.network"] = key.into();
+        for (label, value) in labels {
+            network["labels"][label] = (*value).into();
+        }
         let network = serde_json::from_value(network).unwrap();
         stack.apply(&Effect::EnsureNetwork { network }).await.unwrap();
     }
@@ -139,6 +193,10 @@ fn planned(stack: &Stack, row: &Row) -> Container {
     if made["settings"]["network_mode"] != Value::Null {
         made["networks"] = json!({});
     }
+    // What of it an engine can be told is decided by the keys of the file.
+    let joined = made["networks"].as_object().unwrap().iter();
+    let keyed = joined.map(|(name, said)| (name.replace(&format!("{}_", stack.project), ""), said.clone()));
+    made["settings"]["networks"] = keyed.collect::<Map<_, _>>().into();
     serde_json::from_value(made).unwrap()
 }
 
@@ -189,6 +247,9 @@ fn normal(project: &str, mut seen: Value) -> Value {
         let unnamed = mount["Name"].as_str().is_some_and(|name| name.len() == 64);
         if unnamed {
             mount["Name"] = Value::Null;
+        }
+        // The engine puts a copy of an image's files where it likes.
+        if unnamed || mount["Type"] == "image" {
             mount["Source"] = Value::Null;
         }
     }
@@ -198,6 +259,8 @@ fn normal(project: &str, mut seen: Value) -> Value {
     let short = id.get(..12).unwrap_or("no short id").to_owned();
     let (theirs, ours) = rows::subnets();
     named.extend([(project, "PROJECT"), (&short, "ID"), (&theirs, "SUBNET"), (&ours, "SUBNET")]);
+    let (theirs, ours) = rows::prefixes();
+    named.extend([(theirs.as_str(), "PREFIX"), (ours.as_str(), "PREFIX")]);
     pruned(&seen, &named).unwrap_or_default()
 }
 

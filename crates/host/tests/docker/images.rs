@@ -42,7 +42,14 @@ fn put(dir: &Path, files: &[(&str, &str)]) {
 }
 
 async fn build(stack: &Stack, image: &Named, build: Build) -> Result<Output, EngineError> {
-    stack.apply(&Effect::BuildImage { image: image.0.clone(), build: Box::new(build) }).await
+    stack
+        .apply(&Effect::BuildImage {
+            image: image.0.clone(),
+            build: Box::new(build),
+            secrets: BTreeMap::new(),
+            release: None,
+        })
+        .await
 }
 
 #[tokio::test]
@@ -226,4 +233,46 @@ async fn a_private_image_is_pulled_with_the_credential_that_the_docker_client_ke
     let error = stack.apply(&pull(&format!("{}/app:2", registry.address), false)).await.unwrap_err();
     assert_eq!(error.trouble, Trouble::Denied);
     assert!(error.source.unwrap().to_string().contains("docker-credential-that-is-not-there"));
+}
+
+#[tokio::test]
+async fn an_image_is_loaded_from_an_archive_and_is_there_when_it_is_loaded_again() {
+    let Some(stack) = Stack::new("archive").await else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let archive = dir.path().join("app.tar");
+    let image = Named(format!("{}:1", stack.project));
+    let made = |colour: &str| {
+        put(dir.path(), &[("Dockerfile", &format!("FROM {}\nLABEL colour={colour}\n", stack.image))]);
+        Build { context: dir.path().to_string_lossy().into_owned(), ..Build::default() }
+    };
+    let seen = async || {
+        let archives = [(image.0.clone(), archive.to_string_lossy().into_owned())].into();
+        let scope = host::Scope { archives, ..stack.scope() };
+        host::Engine::observe(&stack.engine, &scope).await.unwrap().archives[&image.0].clone()
+    };
+    let docker =
+        |arguments: &[&str]| assert!(Command::new("docker").args(arguments).status().unwrap().success());
+    assert!(matches!(seen().await, plan::ArchiveSeen::Unusable { .. }));
+    build(&stack, &image, made("red")).await.unwrap();
+    docker(&["save", "--output", archive.to_str().unwrap(), &image.0]);
+    assert_eq!(seen().await, plan::ArchiveSeen::Loaded);
+    // Another image of that name is here, and then none.
+    build(&stack, &image, made("green")).await.unwrap();
+    for gone in [false, true] {
+        if gone {
+            docker(&["image", "rm", "--force", &image.0]);
+        }
+        let plan::ArchiveSeen::Waiting { id } = seen().await else { panic!("it waits") };
+        let load = |id: &str| Effect::LoadImage {
+            image: image.0.clone(),
+            archive: archive.to_string_lossy().into_owned(),
+            id: id.to_owned(),
+        };
+        let another = stack.apply(&load("sha256:00")).await.unwrap_err();
+        assert_eq!(another.trouble, Trouble::Conflict);
+        assert!(matches!(stack.apply(&load(&id)).await.unwrap(), Output::Image { .. }));
+        assert_eq!(stack.apply(&load(&id)).await.unwrap(), Output::Unchanged);
+        assert_eq!(inspected(&image.0, "{{ .Config.Labels.colour }}"), "red");
+        assert_eq!(seen().await, plan::ArchiveSeen::Loaded);
+    }
 }

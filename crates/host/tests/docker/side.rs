@@ -175,10 +175,13 @@ async fn a_port_of_an_engine_elsewhere_is_reached_through_a_side_container() {
 async fn forwarded() -> String {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = format!("tcp://{}", listener.local_addr().unwrap());
+    let socket = std::env::var("DOCKER_HOST").unwrap_or_default();
+    let socket = socket.strip_prefix("unix://").unwrap_or("/var/run/docker.sock").to_owned();
     tokio::spawn(async move {
         while let Ok((mut near, _)) = listener.accept().await {
+            let socket = socket.clone();
             tokio::spawn(async move {
-                let mut far = tokio::net::UnixStream::connect("/var/run/docker.sock").await.unwrap();
+                let mut far = tokio::net::UnixStream::connect(socket).await.unwrap();
                 drop(tokio::io::copy_bidirectional(&mut near, &mut far).await);
             });
         }

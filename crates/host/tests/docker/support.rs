@@ -109,6 +109,12 @@ impl Stack {
         self.apply(&Effect::Start { container: container.name.clone() }).await.unwrap();
     }
 
+    /// The API that is spoken with the engine.
+    pub(crate) async fn api(&self) -> plan::needs::Api {
+        let observed = self.engine.observe(&self.scope()).await.unwrap();
+        plan::needs::parse_api(&observed.host.api.unwrap()).unwrap()
+    }
+
     pub(crate) fn scope(&self) -> Scope {
         Scope { project: self.project.clone(), ..Scope::default() }
     }

@@ -368,7 +368,7 @@ fn touched(plan: &Plan) -> Vec<String> {
     };
     let names = |effect: &Effect| -> Vec<String> {
         match effect {
-            Effect::EnsureImage { .. } | Effect::BuildImage { .. } => Vec::new(),
+            Effect::EnsureImage { .. } | Effect::BuildImage { .. } | Effect::LoadImage { .. } => Vec::new(),
             Effect::EnsureNetwork { network } if !network.internal => {
                 vec![format!("{} with a way out", network.name)]
             }

@@ -184,6 +184,11 @@ impl Spec {
                     service.pull_policy = stack::PullPolicy::Build;
                 }
             }
+            "archived" => service.archive = Some("/srv/blog/web.tar".to_owned()),
+            "built-with" => {
+                let args = [("TOKEN".to_owned(), Some(Text(vec![stack::Part::Secret(rest.into())])))].into();
+                service.build = Some(Build { context: "/srv/blog".to_owned(), args, ..Build::default() });
+            }
             "at" => {
                 let command = vec![Text::literal("true")];
                 let hook = Hook { command, ..Hook::default() };

@@ -19,8 +19,8 @@ use std::{collections::BTreeMap, time::Duration};
 
 use diag::Stop;
 use plan::{
-    ComposeHashes, Container, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen, NetworkSeen, Phase,
-    Plan, Policy, ReleaseSeen, SecretSeen, Seed, SetContents, SetSeen, Typed, VolumeSeen,
+    ArchiveSeen, ComposeHashes, Container, ContainerSeen, Facts, HostSeen, ImageSeen, KeyStoreSeen,
+    NetworkSeen, Phase, Plan, Policy, ReleaseSeen, SecretSeen, Seed, SetContents, SetSeen, Typed, VolumeSeen,
     desired::{self, Versions},
     set::{Canary, MANIFEST_SCHEMA, Manifest, Object, Role, SetId},
 };
@@ -389,7 +389,18 @@ fn facts(store: &Versions, settings: &[&str]) -> Facts {
     let half = settings
         .iter()
         .filter_map(|said| said.strip_prefix("set ")?.strip_suffix(" half removed")?.parse().ok());
+    let archives = settings.iter().filter_map(|said| said.strip_prefix("archive of "));
+    let archives = archives.map(|said| {
+        let (image, what) = said.split_once(" is ").expect("an image and what is seen");
+        let seen = match what {
+            "loaded" => ArchiveSeen::Loaded,
+            "waiting" => ArchiveSeen::Waiting { id: "sha256:00".to_owned() },
+            because => ArchiveSeen::Unusable { because: because.to_owned() },
+        };
+        (image.to_owned(), seen)
+    });
     Facts {
+        archives: archives.collect(),
         seen_at: now(),
         host: HostSeen {
             name: "here".to_owned(),

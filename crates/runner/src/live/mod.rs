@@ -167,9 +167,14 @@ impl LiveWorld {
     async fn engine_effect(&self, effect: &Effect) -> Result<Output, StepError> {
         let release = match effect {
             Effect::Create { container } => container.of_release(),
+            Effect::BuildImage { release, .. } => *release,
             _ => None,
         };
-        let (materials, versions) = self.release_contents(release)?;
+        let (materials, mut versions) = self.release_contents(release)?;
+        // An image is built before there is a release that could say them.
+        if let Effect::BuildImage { secrets, .. } = effect {
+            versions.clone_from(secrets);
+        }
         let store = self.store();
         let contents =
             ReleaseContents { dir: &self.place, store: &store, materials: &materials, versions: &versions };

@@ -20,7 +20,7 @@ kinds!(action, ACTIONS, Action:
     CaptureRelease CommitSet AbandonSet PruneSet VerifySet RestoreSecrets RestoreRelease Restore
     WriteEvidence Forget Person);
 kinds!(effect, EFFECTS, Effect:
-    EnsureImage BuildImage EnsureNetwork EnsureVolume MakeVolume Create Start Stop Resume Rename Remove Discard
+    EnsureImage BuildImage LoadImage EnsureNetwork EnsureVolume MakeVolume Create Start Stop Resume Rename Remove Discard
     RemoveNetwork RemoveVolume Unmake);
 kinds!(key_step, KEY_STEPS, KeyStep: Bootstrap Unseal List Canary AwaitApi);
 kinds!(restore_part, RESTORE_PARTS, RestorePart: KeyStore Canaries State);

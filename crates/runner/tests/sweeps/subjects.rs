@@ -129,14 +129,24 @@ fn adopting(version: u32) -> impl Fn(&Facts, &Policy) -> Result<Plan, Stop> {
     }
 }
 
-/// Another version of the key store, and of everything else; the migration is built where it runs.
+/// Another version of the key store, and of everything else; the migration is built where it runs, and the
+/// application comes in an archive.
 fn deploying_another_store(facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
     let mut shape = blog(2);
     shape.services.get_mut(&ServiceName::from("bao")).expect("it has one").image = "bao:3".to_owned();
     let migrate = shape.services.get_mut(&ServiceName::from("migrate")).expect("it has one");
     migrate.image = "migrate:built".to_owned();
     migrate.build = Some(stack::Build { context: "/srv/blog".to_owned(), ..stack::Build::default() });
-    plan::deploy(&shape, facts, policy)
+    let web = shape.services.get_mut(&ServiceName::from("web")).expect("it has one");
+    web.image = "app:archived".to_owned();
+    web.archive = Some("/srv/blog/app.tar".to_owned());
+    let mut facts = facts.clone();
+    let seen = match facts.images.contains_key(&web.image) {
+        true => plan::ArchiveSeen::Loaded,
+        false => plan::ArchiveSeen::Waiting { id: "sha256:00".to_owned() },
+    };
+    facts.archives.insert(web.image.clone(), seen);
+    plan::deploy(&shape, &facts, policy)
 }
 
 fn backing_up(facts: &Facts, policy: &Policy) -> Result<Plan, Stop> {
@@ -220,6 +230,7 @@ pub(crate) fn subjects() -> Vec<Subject> {
     }
     let mut bad = running();
     bad.behave("app:2", Behaviour::NeverReady);
+    bad.behave("app:archived", Behaviour::NeverReady);
     let mut bad_crowded = running_crowded();
     bad_crowded.behave("nameless:2", Behaviour::NeverReady);
     let mut composed = running();

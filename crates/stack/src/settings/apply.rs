@@ -80,6 +80,18 @@ impl Settings {
                 continue;
             };
             service.probes = probes;
+            if let Some(archive) = &named.value.archive {
+                let at = self.spot(Some(archive.span()));
+                if service.build.is_some() {
+                    let said = Diagnostic::error(
+                        "conflict",
+                        format!("the image of `{}` is built, and loaded from an archive", named.name),
+                    );
+                    reading
+                        .say(at, said.hint("take `build` out, or lay an overlay over it with `!reset null`"));
+                }
+                service.archive = Some(archive_path(&reading.directory(), archive.get_ref()));
+            }
             service.process = named.value.process.as_ref().map(|process| ProcessSpec {
                 command: process.command.clone(),
                 environment: process.environment.clone(),
@@ -191,4 +203,12 @@ pub(super) fn not_in_compose<'k>(what: &str, name: &str, known: impl Iterator<It
         Some(near) => said.hint(format!("did you mean `{near}`?")),
         None => said.hint("take it out, or add it to the Compose file"),
     }
+}
+
+/// Relative to the project directory, as other paths of the stack.
+fn archive_path(directory: &str, path: &str) -> String {
+    if path.starts_with('/') {
+        return path.to_owned();
+    }
+    format!("{}/{}", directory.trim_end_matches('/'), path.trim_start_matches("./"))
 }

@@ -155,6 +155,9 @@ pub(crate) struct RawService {
     pub(crate) probe: Vec<Spanned<RawProbe>>,
     /// What the process engine runs.
     pub(crate) process: Option<RawProcess>,
+    /// A file of `docker save` that its image is loaded from, in place of a registry.
+    #[schemars(with = "Option<String>")]
+    pub(crate) archive: Option<Spanned<String>>,
 }
 
 /// `process` of a service.

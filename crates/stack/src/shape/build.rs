@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::text::Text;
+use crate::{names::SecretName, text::Text};
 
 /// How an image is built from files of the user's, by the engine.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -38,4 +38,11 @@ pub struct Build {
     pub extra_hosts: Vec<String>,
     /// `/dev/shm` during the build, in bytes.
     pub shm_bytes: Option<u64>,
+}
+
+impl Build {
+    /// Secrets whose values its arguments are given.
+    pub fn secrets_used(&self) -> impl Iterator<Item = &SecretName> {
+        self.args.values().flatten().flat_map(Text::secrets)
+    }
 }

@@ -19,6 +19,9 @@ pub struct Service {
     pub image: String,
     /// How its image is built, where it is.
     pub build: Option<Build>,
+    /// The archive that its image is loaded from, where it is; absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub archive: Option<String>,
     /// `platform`: `os/architecture[/variant]`.
     pub platform: Option<String>,
     /// `pull_policy`: missing by default.

@@ -19,7 +19,8 @@ impl State {
     pub(crate) fn effect(&mut self, effect: &Effect) -> Result<Output, String> {
         match effect {
             Effect::EnsureImage { image, always, .. } => self.ensure_image(image, *always),
-            Effect::BuildImage { image, .. } => Ok(self.build_image(image)),
+            // Its files, and what an archive holds, are the same each time: the second time finds all of it done.
+            Effect::BuildImage { image, .. } | Effect::LoadImage { image, .. } => Ok(self.make_image(image)),
             Effect::EnsureNetwork { network } => self.ensure_network(network),
             Effect::EnsureVolume { volume } => self.ensure_volume(volume),
             Effect::MakeVolume { volume } => self.make_volume(volume),
@@ -90,8 +91,7 @@ impl State {
         Ok(if there { Output::Unchanged } else { Output::Image { id: format!("id of {image}") } })
     }
 
-    /// Its files are the same each time: the second build finds all of it done.
-    fn build_image(&mut self, image: &str) -> Output {
+    fn make_image(&mut self, image: &str) -> Output {
         let made = self.images.insert(image.to_owned());
         if made { Output::Image { id: format!("id of {image}") } } else { Output::Unchanged }
     }

@@ -65,6 +65,7 @@ impl State {
                 .map(|(name, volume)| (name.clone(), VolumeSeen { project: volume.project.clone() }))
                 .collect(),
             images: self.images.iter().map(|image| (image.clone(), self.image_seen(image))).collect(),
+            archives: std::collections::BTreeMap::new(),
             key_stores: self.key_stores_of(project),
             sets: self.sets_seen(),
             compose: plan::ComposeHashes::default(),
