@@ -14,6 +14,7 @@ use std::{
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
+use host::LockError;
 use plan::{Action, Entry, Outcome, Output, Plan};
 use runner::{Clock, Ended, Run, RunStore, SoFar, StepError, World, execute};
 use stack::{Service, ServiceName, Shape};
@@ -106,6 +107,10 @@ impl World for Modelled {
             Refusal::Waiting(instruction) => StepError::Waiting { instruction },
             Refusal::Crashed => StepError::failed("it stopped"),
         })
+    }
+
+    fn fence(&self) -> Result<Option<u64>, LockError> {
+        Ok(None)
     }
 }
 
