@@ -43,8 +43,7 @@ fn a_service_that_nothing_asks_is_found() {
         "postgres:16",
         |db| db.healthcheck = Some(healthcheck(&["CMD", "pg_isready"])),
     );
-    let probe =
-        Probe { kind: ProbeKind::Tcp, port: None, role: ProbeRole::Ready, timeout: Duration::from_secs(5) };
+    let probe = Probe::new(ProbeKind::Tcp);
     let green = stack()
         .service("web", "web:1", |web| {
             web.probes.push(probe);

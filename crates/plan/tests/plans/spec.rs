@@ -1,13 +1,13 @@
 //! One service in words: `web=app:7(after db ready, port 8080, secret session)`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use plan::{AnonymousSeen, Limits, Phase};
 use stack::{
     Attachment, Build, Condition, ContentId, Dependency, FileMount, FileSource, Healthcheck, Hook, Ipam,
-    IpamPool, Mount, MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, Restart,
-    SecretKind, SecretName, SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit,
-    VolumeKey, VolumesFrom,
+    IpamPool, Mount, MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, Restart, SecretKind,
+    SecretName, SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey,
+    VolumesFrom,
 };
 
 /// A service, and how its container stands.
@@ -315,12 +315,5 @@ fn health_check(first: &str) -> Healthcheck {
 }
 
 fn probe() -> Probe {
-    let kind = ProbeKind::Http {
-        path: "/ready".to_owned(),
-        status: Vec::new(),
-        json: BTreeMap::new(),
-        host: None,
-        tls: false,
-    };
-    Probe { kind, port: Some(80), role: ProbeRole::Ready, timeout: Duration::from_secs(5) }
+    Probe { port: Some(80), ..Probe::new(ProbeKind::http("/ready")) }
 }
