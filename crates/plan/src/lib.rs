@@ -57,4 +57,4 @@ pub use policy::{Policy, Seed, Typed};
 pub use restore::{SetContents, restore, restored_shape};
 pub use rollback::rollback;
 pub use saved::{PlannedOn, SAVED_SCHEMA, SavedPlan, differences};
-pub use validate::{ClosedPort, MustAnswer, MustNot, Questions, questions};
+pub use validate::{ClosedPort, MustAnswer, MustNot, Questions, live_questions, questions};
