@@ -128,7 +128,7 @@ fn service_status(shape: &Shape, name: &stack::ServiceName, seen: Option<&Contai
 fn not_well(status: ServiceStatus, how: &Ailing) -> ServiceStatus {
     let (word, degraded, saw) = match how {
         Ailing::Degraded(saw) => ("degraded", true, saw),
-        Ailing::Silent(saw) => ("does not answer", false, saw),
+        Ailing::Silent(saw) => ("not well", false, saw),
     };
     let state = format!("{}, {word}", status.state);
     ServiceStatus { state, well: false, degraded, saw: Some(saw.clone()), ..status }

@@ -1,8 +1,6 @@
 //! Runtime: what a container may do to its host, and how it starts, ends and says that it is well.
 
-use std::time::Duration;
-
-use stack::{Condition, Probe, ProbeKind, ProbeRole, Restart};
+use stack::{Condition, Probe, ProbeKind, Restart};
 
 use crate::shapes::{after, bind, healthcheck, red_green, stack};
 

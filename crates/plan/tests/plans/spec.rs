@@ -5,9 +5,9 @@ use std::time::Duration;
 use plan::{AnonymousSeen, Limits, Phase};
 use stack::{
     Attachment, Build, Condition, ContentId, Dependency, FileMount, FileSource, Healthcheck, Hook, Ipam,
-    IpamPool, Mount, MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, Restart, SecretKind,
-    SecretName, SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit, VolumeKey,
-    VolumesFrom,
+    IpamPool, Mount, MountSource, Namespace, NetworkKey, Part, Port, Probe, ProbeKind, ProbeRole, Restart,
+    SecretKind, SecretName, SecretSpec, Service, ServiceName, Shape, State, StateKind, Text, Transit,
+    VolumeKey, VolumesFrom,
 };
 
 /// A service, and how its container stands.
@@ -193,7 +193,7 @@ impl Spec {
                     other => panic!("`{other}` is no moment"),
                 }
             }
-            "probe" => service.probes.push(probe()),
+            "probe" => service.probes.push(probe(rest)),
             "checked" => service.healthcheck = Some(health_check("CMD")),
             "unchecked" => service.healthcheck = Some(health_check("NONE")),
             "volume" | "external" | "file" | "bind" => self.mount(verb, rest, service, shape),
@@ -314,6 +314,14 @@ fn health_check(first: &str) -> Healthcheck {
     }
 }
 
-fn probe() -> Probe {
-    Probe { port: Some(80), ..Probe::new(ProbeKind::http("/ready")) }
+/// One that is asked when `role` says; without a word, of what is ready. A start may take long.
+fn probe(role: &str) -> Probe {
+    let role = match role {
+        "startup" => ProbeRole::Startup,
+        "live" => ProbeRole::Live,
+        _ => ProbeRole::Ready,
+    };
+    let deadline = (role == ProbeRole::Startup).then(|| Duration::from_secs(150));
+
+    Probe { port: Some(80), role, deadline, ..Probe::new(ProbeKind::http("/ready")) }
 }
