@@ -240,6 +240,9 @@ pub struct ProbeSeen {
     pub probe: String,
     /// What came back, in words.
     pub saw: String,
+    /// It works, with less: it passes, and is not well.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub degraded: bool,
 }
 
 /// What comes next in a run.

@@ -59,4 +59,4 @@ pub use record::{Record, RunOutcome};
 pub use restore::{SetContents, restore, restored_shape};
 pub use rollback::rollback;
 pub use saved::{PlannedOn, SAVED_SCHEMA, SavedPlan, differences};
-pub use validate::{ClosedPort, MustAnswer, MustNot, Questions, questions};
+pub use validate::{ClosedPort, MustAnswer, MustNot, Questions, live_questions, questions};

@@ -366,13 +366,9 @@ impl Placing<'_> {
             let action = Action::AwaitExit { container: container.name.clone(), deadline };
             steps.add("wait", &container.subject(), action, because).forgiving = self.may_fail(service);
         } else {
-            let action = Action::Probe {
-                service: service.clone(),
-                container: container.name.clone(),
-                probes: gate_probes(&container.settings),
-                deadline,
-            };
-            steps.add("probe", &container.subject(), action, because);
+            for (kind, action) in gates(self.shape, service, &container.settings, &container.name) {
+                steps.add(kind, &container.subject(), action, because);
+            }
         }
     }
 
@@ -395,7 +391,8 @@ impl Placing<'_> {
             .collect();
         let subjects = watched.iter().flat_map(|(name, service)| {
             let containers = self.shape.container_names(name).into_iter();
-            containers.map(|container| ((*name).clone(), container, gate_probes(service)))
+            let probes = asked_of(self.shape, service, ProbeRole::Live);
+            containers.map(move |container| ((*name).clone(), container, probes.clone()))
         });
         let subjects: Vec<_> = subjects.collect();
         let lasting = self.shape.min_healthy;
@@ -433,13 +430,32 @@ pub(crate) fn asked_by(service: &ServiceName, moment: Moment) -> String {
     format!("`{}` of {service} asks for it", moment.as_str())
 }
 
-/// Probes that gate a start: startup first, then ready; live ones are for later. Each with its port: whoever asks may
-/// know the service as another release has it.
-pub(crate) fn gate_probes(service: &Service) -> Vec<Probe> {
-    let of = |role: ProbeRole| service.probes.iter().filter(move |probe| probe.role == role).cloned();
-    let port = service.only_port();
-    of(ProbeRole::Startup)
-        .chain(of(ProbeRole::Ready))
-        .map(|probe| Probe { port: probe.port.or(port), ..probe })
-        .collect()
+/// What a container must pass before anybody may need it: its startup probes, which have their own time, then those that
+/// say it is ready.
+pub(crate) fn gates(
+    shape: &Shape,
+    service: &ServiceName,
+    settings: &Service,
+    container: &str,
+) -> Vec<(&'static str, Action)> {
+    let gate = |probes: Vec<Probe>| Action::Probe {
+        service: service.clone(),
+        container: container.to_owned(),
+        deadline: probes.iter().filter_map(|probe| probe.deadline).max().unwrap_or(shape.timeout),
+        probes,
+    };
+    let startup = asked_of(shape, settings, ProbeRole::Startup);
+    let first = (!startup.is_empty()).then(|| ("startup", gate(startup)));
+    first.into_iter().chain([("probe", gate(asked_of(shape, settings, ProbeRole::Ready)))]).collect()
+}
+
+/// The probes of a moment, each with its port and its deadline: whoever asks may know the service as another release has
+/// it.
+pub(crate) fn asked_of(shape: &Shape, service: &Service, role: ProbeRole) -> Vec<Probe> {
+    let with = |probe: &Probe| Probe {
+        port: probe.port.or(service.only_port()),
+        deadline: probe.deadline.or(Some(shape.timeout)),
+        ..probe.clone()
+    };
+    service.probes_for(role).into_iter().map(with).collect()
 }

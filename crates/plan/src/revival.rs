@@ -8,11 +8,11 @@
 //!
 //! The order is that of the release that ran: what its services need of one another is what counts now.
 
-use stack::ServiceName;
+use stack::{Service, ServiceName};
 
 use crate::{
     Action, Effect, Facts, Phase, ReleaseSeen, Revival, StepId,
-    place::{Placing, Stopped, gate_probes, unsealing},
+    place::{Placing, Stopped, gates, unsealing},
 };
 
 /// Brings back what was stopped, and asks it and those who need it.
@@ -65,13 +65,12 @@ fn revival(
         own.iter().map(|other| (other.step.clone(), other.container.clone())).unzip()
     };
     if !shape.runs_once(service) {
-        actions.extend(asked.into_iter().map(|container| Action::Probe {
-            service: service.clone(),
-            container,
-            // Nobody has said what a container answers that nobody deployed: that it runs has to do.
-            probes: was.map(|_| gate_probes(settings)).unwrap_or_default(),
-            deadline: shape.timeout,
-        }));
+        // Nobody has said what a container answers that nobody deployed: that it runs has to do.
+        let unknown = Service { probes: Vec::new(), ..settings.clone() };
+        let settings = if was.is_some() { settings } else { &unknown };
+        for container in asked {
+            actions.extend(gates(shape, service, settings, &container).into_iter().map(|(_, action)| action));
+        }
     }
     (!after_any.is_empty() && !actions.is_empty()).then(|| Revival {
         service: service.clone(),

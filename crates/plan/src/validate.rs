@@ -4,12 +4,12 @@ use std::collections::BTreeSet;
 
 use diag::Diagnostic;
 use serde::{Deserialize, Serialize};
-use stack::{EngineKind, Probe, ProbeKind, Service, ServiceName, Shape, StateKind};
+use stack::{EngineKind, Probe, ProbeKind, ProbeRole, Service, ServiceName, Shape, StateKind};
 
 use crate::{
     ContainerSeen, Facts, Phase,
     drift::{self, Drift},
-    place::gate_probes,
+    place::asked_of,
 };
 
 /// All questions, and what the survey alone already tells.
@@ -76,7 +76,12 @@ pub fn questions(shape: &Shape, facts: &Facts) -> Questions {
                 seen.name == container && at_its_end
             });
             if !ended {
-                let probes = gate_probes(service);
+                let mut probes = asked_of(shape, service, ProbeRole::Ready);
+                for probe in asked_of(shape, service, ProbeRole::Live) {
+                    if !probes.contains(&probe) {
+                        probes.push(probe);
+                    }
+                }
                 asked.must_answer.push(MustAnswer { service: name.clone(), container, probes });
             }
         }
@@ -105,6 +110,27 @@ pub fn questions(shape: &Shape, facts: &Facts) -> Questions {
         }
     }
     asked
+}
+
+/// Decides what `status` asks: the live probes of what runs.
+pub fn live_questions(shape: &Shape, facts: &Facts) -> Vec<MustAnswer> {
+    let runs = |container: &String| {
+        facts
+            .containers
+            .iter()
+            .any(|seen| seen.name == *container && matches!(seen.phase, Phase::Running { .. }))
+    };
+    let asked =
+        shape.services.iter().filter(|(name, _)| !shape.runs_once(name)).flat_map(|(name, service)| {
+            let probes = asked_of(shape, service, ProbeRole::Live);
+            let containers = shape.container_names(name).into_iter().filter(runs);
+            containers.map(move |container| MustAnswer {
+                service: name.clone(),
+                container,
+                probes: probes.clone(),
+            })
+        });
+    asked.filter(|asked| !asked.probes.is_empty()).collect()
 }
 
 /// Ports a service is known to listen on.

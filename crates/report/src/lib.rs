@@ -24,7 +24,7 @@ pub use small::{
     AttestReport, CheckReport, InitReport, LogsReport, PlanDiffReport, ProductionReport, ServiceLog,
     StepShown, Wrapped,
 };
-pub use status::{ServiceStatus, StatusReport, status_report};
+pub use status::{Ailing, ServiceStatus, StatusReport, status_report};
 pub use validate::{Asked, ValidateReport};
 
 /// A report as the JSON document that `--json` prints, with a final newline.

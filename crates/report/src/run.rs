@@ -2,7 +2,8 @@
 
 use diag::{Diagnostic, Exit};
 use plan::{
-    Action, Effect, KeyStep, Outcome, Output, Plan, Progress, RunOutcome, Step, StepId, Verb, proof::Evidence,
+    Action, Effect, KeyStep, Outcome, Output, Plan, ProbeSeen, Progress, RunOutcome, Step, StepId, Verb,
+    proof::Evidence,
 };
 use serde::Serialize;
 use stack::ServiceName;
@@ -94,6 +95,8 @@ pub enum StepState {
     Running,
     /// Done.
     Done,
+    /// Done: what was asked works, with less.
+    Degraded,
     /// It was so already.
     Unchanged,
     /// Housekeeping that failed and was left.
@@ -143,6 +146,7 @@ pub fn run_report(plan: &Plan, progress: &Progress, told: Told<'_>) -> RunReport
     let mut diagnostics: Vec<Said> = told.diagnostics.iter().map(Said::from).collect();
     diagnostics.extend(failure(plan, progress, told).iter().map(Said::from));
     let evidence = evidence(plan, progress);
+    diagnostics.extend(degraded(plan, progress, outcome).iter().map(Said::from));
     let unproven = unproven(plan, outcome, evidence.as_ref());
     diagnostics.extend(unproven.iter().map(Said::from));
     let live = match outcome {
@@ -215,6 +219,38 @@ fn failure(plan: &Plan, progress: &Progress, told: Told<'_>) -> Vec<Diagnostic> 
         }
         _ => Vec::new(),
     }
+}
+
+/// Whether something that was asked works, with less.
+pub(crate) fn is_degraded(output: &Output) -> bool {
+    matches!(output, Output::Probed { seen, .. } if seen.iter().any(|seen| seen.degraded))
+}
+
+/// What works with less, once a run has ended well: what a watch heard is newer than what a gate heard.
+fn degraded(plan: &Plan, progress: &Progress, outcome: RunOutcome) -> Vec<Diagnostic> {
+    if outcome != RunOutcome::Applied {
+        return Vec::new();
+    }
+    let heard = |watching: bool| {
+        let steps = plan.steps.iter().filter(move |step| {
+            matches!(step.action, Action::Watch { .. } if watching)
+                || matches!(step.action, Action::Probe { .. } if !watching)
+        });
+        let seen = steps.filter_map(|step| match progress.done.get(&step.id)? {
+            Output::Probed { seen, .. } => Some(seen),
+            _ => None,
+        });
+        seen.flatten().collect::<Vec<&ProbeSeen>>()
+    };
+    let watched = heard(true);
+    let before = heard(false);
+    let older = before.iter().filter(|seen| !watched.iter().any(|newer| newer.probe == seen.probe));
+    let mut degraded: Vec<&ProbeSeen> = older.chain(&watched).copied().filter(|seen| seen.degraded).collect();
+    degraded.dedup_by_key(|seen| &seen.probe);
+    let say = |seen: &ProbeSeen| {
+        Diagnostic::warning("degraded", format!("works, with less: {}", seen.probe)).cause(seen.saw.clone())
+    };
+    degraded.into_iter().map(say).collect()
 }
 
 /// What was proven, once it is written down: the fold gives what was signed.
@@ -306,6 +342,7 @@ fn step_state(step: &StepId, progress: &Progress) -> StepState {
         _ if progress.undone.contains(step) => StepState::Undone,
         Some(Output::Unchanged) => StepState::Unchanged,
         Some(Output::Left { .. }) => StepState::Left,
+        Some(output) if is_degraded(output) => StepState::Degraded,
         Some(_) => StepState::Done,
         None if progress.waiting.as_ref().is_some_and(|(waits, _)| waits == step) => StepState::Waiting,
         None if progress.running.as_ref() == Some(step) => StepState::Running,

@@ -1,5 +1,7 @@
 //! What `status` says: `seaworthy.status/1`.
 
+use std::collections::BTreeMap;
+
 use plan::{ContainerSeen, Facts, Phase};
 use serde::Serialize;
 use stack::Shape;
@@ -40,22 +42,42 @@ pub struct ServiceStatus {
     pub service: String,
     /// Its container, when there is one.
     pub container: Option<String>,
-    /// In words: `running, healthy`, `stopped (exit 1)`, `absent`.
+    /// In words: `running, healthy`, `running, degraded`, `stopped (exit 1)`, `absent`.
     pub state: String,
     /// Whether that is as it should be.
     pub well: bool,
+    /// Whether it works, with less: it is not well, and not down.
+    pub degraded: bool,
+    /// What its live probe saw, where that is not as it should be.
+    pub saw: Option<String>,
     /// The release its container was made in.
     pub release: Option<u64>,
     /// Published ports.
     pub ports: Vec<String>,
 }
 
-/// Puts a survey beside the shape.
-pub fn status_report(shape: &Shape, facts: &Facts, unfinished_run: Option<&str>) -> StatusReport {
+/// What a container that runs says of itself, where it is not well: the probe and what it saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ailing {
+    /// It works, with less.
+    Degraded(String),
+    /// It does not answer as it should.
+    Silent(String),
+}
+
+/// Puts a survey, and what the containers say of themselves, beside the shape.
+pub fn status_report(
+    shape: &Shape,
+    facts: &Facts,
+    ailing: &BTreeMap<String, Ailing>,
+    unfinished_run: Option<&str>,
+) -> StatusReport {
     let services = |name: &stack::ServiceName| -> Vec<ServiceStatus> {
         let containers = shape.container_names(name).into_iter();
         let status = |container: String| {
-            service_status(shape, name, facts.containers.iter().find(|seen| seen.name == container))
+            let seen = facts.containers.iter().find(|seen| seen.name == container);
+            let status = service_status(shape, name, seen);
+            ailing.get(&container).map_or_else(|| status.clone(), |how| not_well(status.clone(), how))
         };
         containers.map(status).collect()
     };
@@ -91,6 +113,8 @@ fn service_status(shape: &Shape, name: &stack::ServiceName, seen: Option<&Contai
         container: seen.map(|seen| seen.name.clone()),
         state,
         well,
+        degraded: false,
+        saw: None,
         release: seen.and_then(|seen| seen.release),
         ports: seen
             .map(|seen| {
@@ -99,6 +123,15 @@ fn service_status(shape: &Shape, name: &stack::ServiceName, seen: Option<&Contai
             })
             .unwrap_or_default(),
     }
+}
+
+fn not_well(status: ServiceStatus, how: &Ailing) -> ServiceStatus {
+    let (word, degraded, saw) = match how {
+        Ailing::Degraded(saw) => ("degraded", true, saw),
+        Ailing::Silent(saw) => ("not well", false, saw),
+    };
+    let state = format!("{}, {word}", status.state);
+    ServiceStatus { state, well: false, degraded, saw: Some(saw.clone()), ..status }
 }
 
 /// A phase in words, and whether a service should be in it.

@@ -33,8 +33,10 @@ pub struct Asked {
     pub must_answer: bool,
     /// What came back, in words.
     pub saw: String,
-    /// Whether that is as it should be.
+    /// Whether that is as it should be, or good enough.
     pub passed: bool,
+    /// Whether it is good enough, and not well: the service works, with less. That fails nothing.
+    pub degraded: bool,
 }
 
 impl ValidateReport {

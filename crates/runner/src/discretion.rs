@@ -199,7 +199,8 @@ mod tests {
     #[test]
     fn what_went_well_is_hushed_as_well_as_what_failed() {
         let discretion = discretion();
-        let seen = |saw: &str| ProbeSeen { probe: "GET / on web".to_owned(), saw: saw.to_owned() };
+        let seen =
+            |saw: &str| ProbeSeen { probe: "GET / on web".to_owned(), saw: saw.to_owned(), degraded: false };
         let probed = |saw: &str| Ok(Output::Probed { seen: vec![seen(saw)], attempts: 1 });
         assert_eq!(
             discretion.hush_result(probed("200, token is \"the-first-password\"")),

@@ -33,8 +33,10 @@ pub struct Answer {
     pub must_answer: bool,
     /// What came back.
     pub saw: String,
-    /// That is as it should be.
+    /// That is as it should be, or good enough.
     pub passed: bool,
+    /// It is good enough, and not well: the service works, with less.
+    pub degraded: bool,
 }
 
 impl Operations {
@@ -50,6 +52,39 @@ impl Operations {
             answer.saw = discretion.hush(&answer.saw);
         }
         Ok(validation)
+    }
+
+    /// What the services that run say of themselves, by container: what is not well, all asked at once.
+    pub async fn ailing(&self, facts: &Facts) -> BTreeMap<String, Answer> {
+        let asked = plan::live_questions(&self.shape, facts);
+        let answers = asked.iter().map(|MustAnswer { service, container, probes }| async move {
+            let settings = self.shape.services.get(service)?;
+            let subject = Subject::new(service, container, settings);
+            let mut ailing: Option<Answer> = None;
+            for probe in probes {
+                let (question, saw, passed, degraded) = match ask(self.engine.as_ref(), &subject, probe).await
+                {
+                    Ok(seen) if !seen.degraded => continue,
+                    Ok(seen) => (seen.probe, seen.saw, true, true),
+                    Err(err) => (err.probe, err.saw, false, false),
+                };
+                // The worst is told: one that does not answer before one that has less.
+                if ailing.as_ref().is_none_or(|before| before.passed && !passed) {
+                    ailing = Some(Answer { question, must_answer: true, saw, passed, degraded });
+                }
+            }
+            Some((container.clone(), ailing?))
+        });
+        let answers: Vec<_> = futures_util::future::join_all(answers).await.into_iter().flatten().collect();
+        if answers.is_empty() {
+            return BTreeMap::new();
+        }
+        let discretion = Discretion::of(&self.dir(), &self.keyring, &self.materials);
+        let hushed = |(container, answer): (String, Answer)| {
+            let saw = discretion.hush(&answer.saw);
+            (container, Answer { saw, ..answer })
+        };
+        answers.into_iter().map(hushed).collect()
     }
 
     async fn ask_all(&self) -> Result<Validation, Stop> {
@@ -96,6 +131,7 @@ impl Operations {
                 must_answer: false,
                 saw,
                 passed: listening.is_none(),
+                degraded: false,
             });
         }
         Ok(())
@@ -104,8 +140,13 @@ impl Operations {
     async fn must_answer(&self, question: &MustAnswer, validation: &mut Validation) {
         let MustAnswer { service, container, probes } = question;
         let Some(settings) = self.shape.services.get(service) else { return };
-        let answer =
-            |question: String, saw: String, passed: bool| Answer { question, must_answer: true, saw, passed };
+        let answer = |question: String, saw: String, passed: bool| Answer {
+            question,
+            must_answer: true,
+            saw,
+            passed,
+            degraded: false,
+        };
         let subject = Subject::new(service, container, settings);
         let phase = phase_of(self.engine.as_ref(), self.shape.stack.as_str(), container).await;
         let (saw, runs) = match phase {
@@ -120,7 +161,7 @@ impl Operations {
         }
         for probe in probes.iter().filter(|_| runs) {
             validation.answers.push(match ask(self.engine.as_ref(), &subject, probe).await {
-                Ok(seen) => answer(seen.probe, seen.saw, true),
+                Ok(seen) => Answer { degraded: seen.degraded, ..answer(seen.probe, seen.saw, true) },
                 Err(err) => answer(err.probe, err.saw, false),
             });
         }
@@ -158,6 +199,7 @@ impl Operations {
                 must_answer: false,
                 saw: without_subject(&seen.in_words()),
                 passed: seen.is_isolated(),
+                degraded: false,
             }));
         }
         Ok(())

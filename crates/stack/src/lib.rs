@@ -28,11 +28,12 @@ pub use names::{NetworkKey, SecretName, ServiceName, StackName, VolumeKey};
 pub use read::keys::{Fate, keys};
 pub use settings::schema;
 pub use shape::{
-    Attachment, BackupSpec, BindOptions, Blkio, BlkioRate, BlkioWeight, Build, Condition, ContentId, Control,
-    Dependency, Device, DeviceRequest, DrillSpec, EngineKind, Exposed, FileMount, FileSource, Healthcheck,
-    Hook, Ipam, IpamPool, Logging, Mount, MountSource, Namespace, Network, Port, Probe, ProbeKind, ProbeRole,
-    ProcessSpec, PullPolicy, Recursive, Resources, Restart, SecretKind, SecretSpec, Service, Shape, State,
-    StateKind, Transit, Ulimit, Volume, VolumesFrom, WebsocketStep,
+    Attachment, Authority, BackupSpec, BindOptions, Blkio, BlkioRate, BlkioWeight, Build, Certificate,
+    Condition, ContentId, Control, Dependency, Device, DeviceRequest, DrillSpec, EngineKind, Exposed,
+    FileMount, FileSource, Healthcheck, Hook, Ipam, IpamPool, Logging, Mount, MountSource, Namespace,
+    Network, Over, Port, Probe, ProbeKind, ProbeRole, ProcessSpec, PullPolicy, Recursive, Resources, Restart,
+    SecretKind, SecretSpec, Series, Service, Shape, State, StateKind, Transit, Ulimit, Volume, VolumesFrom,
+    WebsocketStep,
 };
 pub use suggest::{Suggestion, suggest};
 pub use text::{Part, Text};

@@ -31,7 +31,7 @@ const TABLES: [&str; 8] = ["stack", "shape", "secret", "service", "state", "back
 /// Tables that the format has and we refuse for now.
 const LATER_TABLES: [&str; 4] = ["route", "migrate", "rule", "watch"];
 /// Keys and words inside tables that the format has and we refuse for now.
-const LATER: [&str; 19] = [
+const LATER: [&str; 18] = [
     "overlap",
     "order",
     "hosts",
@@ -43,7 +43,6 @@ const LATER: [&str; 19] = [
     "exclude",
     "canary",
     "schedule",
-    "metric",
     "systemd",
     "swarm",
     "kubernetes",

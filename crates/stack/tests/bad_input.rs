@@ -322,6 +322,120 @@ fn settings_have_places_and_suggestions_too() {
     );
 }
 
+/// Every bad value of a probe, where it stands, and what to write instead.
+#[test]
+fn what_a_probe_cannot_mean_is_said_with_what_to_write() {
+    let pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+    let both = format!("{pem}-----BEGIN PRIVATE KEY-----\n");
+    for (probe, expected) in [
+        (
+            "{ }",
+            "bad-probe: this probe asks nothing; hint: give it exactly one of http, tcp, tls, exec, file, log, metric, websocket",
+        ),
+        ("{ tls = false }", "bad-probe: `tls = false` asks nothing; hint: write `tls = true`"),
+        ("{ tcp = false }", "bad-probe: `tcp = false` asks nothing; hint: write `tcp = true`"),
+        (
+            "{ http = 'ready' }",
+            "bad-probe: the path `ready` does not begin with `/`; hint: write the path alone: the host is the service, the port is `port`",
+        ),
+        (
+            "{ http = '/', status = [42] }",
+            "bad-probe: `42` is not a status of HTTP; hint: they go from 100 to 599",
+        ),
+        (
+            "{ http = '/', json = { '$.db' = 'ok' } }",
+            "bad-probe: `$.db` is not the path of a JSON field; hint: write `db`: keys, and numbers in lists, with dots between them",
+        ),
+        (
+            "{ http = '/', degraded = { '$' = 1 } }",
+            "bad-probe: `$` is not the path of a JSON field; hint: write its keys with dots between them, such as `checks.db`",
+        ),
+        (
+            "{ tcp = true, degraded = { redis = 'absent' } }",
+            "conflict: `degraded` means nothing for a probe of kind tcp; hint: take it out",
+        ),
+        (
+            "{ log = 'up', port = 80 }",
+            "conflict: `port` means nothing for a probe of kind log; hint: take it out",
+        ),
+        (
+            "{ log = '' }",
+            "bad-probe: `log` looks for no text, and finds that everywhere; hint: write what must be there",
+        ),
+        (
+            "{ exec = ['true'], output = '' }",
+            "bad-probe: `output` looks for no text, and finds that everywhere; hint: write what must be there",
+        ),
+        (
+            "{ exec = [] }",
+            "bad-probe: `exec` names no program; hint: write such as `exec = [\"redis-cli\", \"ping\"]`",
+        ),
+        (
+            "{ file = 'ready' }",
+            "bad-probe: the file `ready` has no absolute path; hint: write the path as the container sees it, from `/`",
+        ),
+        (
+            "{ metric = 'jobs{' }",
+            "bad-probe: `jobs{` is not the name of a metric; hint: write a name, with labels where they matter: `metric = 'jobs{queue=\"mail\"}'`",
+        ),
+        (
+            "{ metric = 'jobs', min = 3, max = 2 }",
+            "bad-probe: no value is at least 3 and at most 2; hint: swap `min` and `max`",
+        ),
+        (
+            "{ metric = 'jobs', max = inf }",
+            "bad-probe: `max` is no number to compare with; hint: leave it out where there is no bound",
+        ),
+        (
+            "{ http = '/', headers = { Host = 'x' } }",
+            "bad-probe: `host` stands among the headers; hint: it has a key of its own: `host = \"…\"`",
+        ),
+        (
+            "{ http = '/', headers = { 'a b' = 'x' } }",
+            "bad-probe: `a b` is not a header that can be sent; hint: write its name and one line of text",
+        ),
+        (
+            "{ http = '/', headers = { Authorization = 'x' } }",
+            "bad-probe: the header `Authorization` would carry a secret, and plans show what a probe sends; hint: use `exec` with a command that reads the secret from its file",
+        ),
+        (
+            "{ http = '/', certificate = { left = '1d' } }",
+            "conflict: `certificate` means nothing without TLS; hint: add `tls = true`",
+        ),
+        (
+            "{ tls = true, certificate = { ca = 'gone.pem' } }",
+            "bad-probe: there is no file `gone.pem` for `ca`; hint: name a file with certificates in PEM, seen from the project's directory",
+        ),
+        (
+            "{ tls = true, certificate = { ca = 'both.pem' } }",
+            "bad-probe: `both.pem` holds a private key; hint: name a file with certificates in PEM, seen from the project's directory",
+        ),
+        (
+            "{ tls = true, certificate = { ca = 'compose.yaml' } }",
+            "bad-probe: `compose.yaml` holds no certificate; hint: name a file with certificates in PEM, seen from the project's directory",
+        ),
+        (
+            "{ tcp = true, successes = 0 }",
+            "bad-probe: `successes = 0` lets everything pass; hint: give it 1 or more, or take it out",
+        ),
+        (
+            "{ tcp = true, interval = '0s' }",
+            "bad-probe: `interval` is no time at all; hint: write such as `interval = \"5s\"`, or take it out",
+        ),
+        (
+            "{ tcp = true, interval = '2m', deadline = '1m' }",
+            "bad-probe: asked every 2m it is asked once until its deadline of 1m; hint: give it a longer `deadline`",
+        ),
+    ] {
+        let toml = format!("[service.web]\nprobe = {probe}\n");
+        let project = Project::compose("services: { web: { image: w } }");
+        let project = project.bytes("seaworthy.toml", toml.as_bytes());
+        let said = project.bytes("both.pem", both.as_bytes()).said();
+        let (id, message) = expected.split_once(": ").expect("an id");
+        assert_eq!(said, format!("error[{id}] seaworthy.toml:2:9: {message}"), "{probe}");
+    }
+}
+
 #[test]
 fn a_value_from_the_environment_is_in_no_message() {
     for body in [

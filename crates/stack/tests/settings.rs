@@ -106,6 +106,67 @@ fn the_cozy_settings_are_understood_in_full() {
 }
 
 #[test]
+fn every_kind_of_probe_is_read_and_one_list_serves_every_moment() {
+    let pem = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+    let project = Project::compose("services: { web: { image: web }, db: { image: db }, edge: { image: edge } }")
+        .bytes("certs/ca.pem", pem.as_bytes())
+        .bytes(
+            "seaworthy.toml",
+            br#"
+[service.web]
+probe = [
+    { log = "migrated", for = "startup", deadline = "150s", interval = "5s" },
+    { http = "/health", json = { status = "ok" }, degraded = { status = "degraded" }, redirects = 1, headers = { Accept = "application/json" } },
+    { metric = 'is_leader{job="web"}', min = 0, max = 1.5, port = 9090, for = "live" },
+    { websocket = "/ws/updates", host = "dash.example.org", tls = true, steps = [{ expect = "connected" }], for = "live" },
+]
+
+[service.db]
+probe = { exec = ["redis-cli", "ping"], output = "PONG", successes = 3 }
+
+[service.edge]
+probe = [
+    { tls = true, certificate = { name = "dash.example.org", ca = "certs/ca.pem", left = "14d" }, port = 443 },
+    { file = "/run/ready" },
+]
+"#,
+        );
+    let shape = project.shape();
+    let of = |service: &str, role| {
+        let probes = shape.services[&service.into()].probes_for(role);
+        let words = |probe: &&stack::Probe| {
+            let value = serde_json::to_value(&probe.kind).unwrap();
+            value["kind"].as_str().unwrap().to_owned()
+        };
+        probes.iter().map(words).collect::<Vec<_>>().join(" ")
+    };
+    let moments = [ProbeRole::Startup, ProbeRole::Ready, ProbeRole::Live];
+    assert_eq!(moments.map(|role| of("web", role)), ["log", "http", "metric websocket"]);
+    assert_eq!(moments.map(|role| of("db", role)), ["", "exec", "exec"]);
+    assert_eq!(moments.map(|role| of("edge", role)), ["", "tls file", "tls file"]);
+    let web = &shape.services[&"web".into()].probes;
+    assert_eq!(web[0].deadline, Some(std::time::Duration::from_secs(150)));
+    assert_eq!(shape.services[&"db".into()].probes[0].successes, 3);
+    let ProbeKind::Tls { certificate: Some(certificate) } = &shape.services[&"edge".into()].probes[0].kind
+    else {
+        panic!("no TLS probe")
+    };
+    assert_eq!(certificate.ca.as_ref().unwrap().pem, pem);
+
+    let kept = serde_json::to_string(&web).unwrap();
+    assert_eq!(&serde_json::from_str::<Vec<stack::Probe>>(&kept).unwrap(), web);
+}
+
+#[test]
+fn a_probe_that_an_older_release_keeps_is_still_read() {
+    let kept = r#"{"kind":{"kind":"http","path":"/","status":[],"json":{},"host":"a","tls":true},
+        "port":80,"role":"Ready","timeout":{"secs":5,"nanos":0}}"#;
+    let probe: stack::Probe = serde_json::from_str(&kept.replace("Ready", "ready")).unwrap();
+    let ProbeKind::Http { over, .. } = &probe.kind else { panic!("no http probe") };
+    assert_eq!((over.host.as_deref(), over.tls, probe.successes), (Some("a"), true, 1));
+}
+
+#[test]
 fn a_shape_lays_its_overlay_over_the_base() {
     let published = |project: &Project| {
         let ports = &project.shape().services[&"traefik".into()].ports.clone();

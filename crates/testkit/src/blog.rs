@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use plan::{Facts, Policy, Seed};
 use stack::{
     Attachment, BackupSpec, Build, Condition, Dependency, DrillSpec, Hook, Mount, MountSource, Namespace,
-    NetworkKey, Port, Probe, ProbeKind, ProbeRole, SecretKind, SecretName, SecretSpec, Service, ServiceName,
-    Shape, StackName, State, StateKind, Text, Transit, VolumeKey,
+    NetworkKey, Port, Probe, ProbeKind, SecretKind, SecretName, SecretSpec, Service, ServiceName, Shape,
+    StackName, State, StateKind, Text, Transit, VolumeKey,
 };
 
 use crate::{Behaviour, ModelHost};
@@ -27,13 +27,10 @@ pub fn machine() -> ModelHost {
 /// migration and another web.
 pub fn blog(version: u32) -> Shape {
     let app = format!("app:{version}");
-    let ready = ProbeKind::Http {
-        path: "/ready".to_owned(),
-        status: Vec::new(),
-        json: [("status".to_owned(), "ok".into())].into(),
-        host: None,
-        tls: false,
-    };
+    let mut ready = ProbeKind::http("/ready");
+    if let ProbeKind::Http { json, .. } = &mut ready {
+        json.insert("status".to_owned(), "ok".into());
+    }
     let mut web = Service { image: app.clone(), probes: vec![probe(ready)], ..Service::default() };
     web.ports = vec![Port::tcp(Some(8080), 80)];
     web.networks = on(&["data", "edge"]);
@@ -131,7 +128,7 @@ fn store(image: &str, volume: &str) -> Service {
 }
 
 fn probe(kind: ProbeKind) -> Probe {
-    Probe { kind, port: Some(80), role: ProbeRole::Ready, timeout: Duration::from_secs(5) }
+    Probe { port: Some(80), ..Probe::new(kind) }
 }
 
 fn on(networks: &[&str]) -> BTreeMap<NetworkKey, Attachment> {

@@ -1,8 +1,6 @@
 //! Runtime: what a container may do to its host, and how it starts, ends and says that it is well.
 
-use std::time::Duration;
-
-use stack::{Condition, Probe, ProbeKind, ProbeRole, Restart};
+use stack::{Condition, Probe, ProbeKind, Restart};
 
 use crate::shapes::{after, bind, healthcheck, red_green, stack};
 
@@ -43,8 +41,7 @@ fn a_service_that_nothing_asks_is_found() {
         "postgres:16",
         |db| db.healthcheck = Some(healthcheck(&["CMD", "pg_isready"])),
     );
-    let probe =
-        Probe { kind: ProbeKind::Tcp, port: None, role: ProbeRole::Ready, timeout: Duration::from_secs(5) };
+    let probe = Probe::new(ProbeKind::Tcp);
     let green = stack()
         .service("web", "web:1", |web| {
             web.probes.push(probe);

@@ -1,58 +1,74 @@
-//! One HTTP GET over a stream, in the clear or over TLS.
+//! One HTTP GET, in the clear or over TLS, and what comes back.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::{Request, Response, body::Incoming, client::conn::http1, header};
+use hyper::{Request, Response, Uri, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use rustls::{
-    ClientConfig, DigitallySignedStruct, SignatureScheme,
-    client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
-    crypto::CryptoProvider,
-    pki_types::{CertificateDer, ServerName, UnixTime},
-};
 use serde_json::Value;
-use stack::{ProbeKind, ServiceName};
+use stack::{Over, ProbeKind};
 
-use super::{Miss, connection_words, excerpt, json};
+use super::{Miss, Saw, Way, connection_words, excerpt, json};
 use crate::Stream;
 
 /// No health page is larger; what is larger is not one.
 const BODY_LIMIT_BYTES: usize = 1 << 20;
 
-/// Sends the request of an HTTP probe and judges what comes back.
-pub(super) async fn get(
-    stream: Box<dyn Stream>,
-    service: &ServiceName,
-    port: Option<u16>,
-    kind: &ProbeKind,
-) -> Result<String, Miss> {
-    let ProbeKind::Http { path, status, json, host, tls } = kind else {
-        return Err(Miss::useless("not an HTTP probe"));
-    };
-    let authority = host.clone().unwrap_or_else(|| match port {
-        Some(port) if port != 80 && port != 443 => format!("{service}:{port}"),
-        _ => service.to_string(),
-    });
-    let request = Request::get(path.as_str())
-        .header(header::HOST, &authority)
-        .header(header::USER_AGENT, concat!("seaworthy/", env!("CARGO_PKG_VERSION")))
-        .header(header::ACCEPT, "*/*")
-        .body(Empty::<Bytes>::new())
-        .map_err(|err| Miss::useless(format!("cannot be asked for: {err}")))?;
-    let response = if *tls {
-        send(encrypted(stream, &authority).await?, request).await?
-    } else {
-        send(stream, request).await?
-    };
-    judge(response, status, json).await
+/// What an HTTP probe expects of the answer.
+struct Wanted<'a> {
+    status: &'a [u16],
+    json: &'a BTreeMap<String, Value>,
+    degraded: &'a BTreeMap<String, Value>,
 }
 
-async fn send(
-    stream: impl Stream + 'static,
-    request: Request<Empty<Bytes>>,
-) -> Result<Response<Incoming>, Miss> {
+/// Sends the request of an HTTP probe, goes where it is sent, and judges what comes back.
+pub(super) async fn get(way: &Way<'_>, kind: &ProbeKind) -> Result<Saw, Miss> {
+    let ProbeKind::Http { path, status, json, degraded, redirects, over } = kind else {
+        return Err(Miss::useless("not an HTTP probe"));
+    };
+    let mut path = path.clone();
+    let mut followed = 0;
+    let response = loop {
+        let response = fetch(way, &path, over).await?;
+        let Some(to) = location(&response).filter(|_| *redirects > 0) else { break response };
+        let status = response.status().as_u16();
+        let saw = format!("{status} to {}", excerpt(&to));
+        if followed == *redirects {
+            return Err(Miss::seen(format!("{saw}, after {}", times(followed))));
+        }
+        path = within(way, over, &path, &to)
+            .ok_or_else(|| Miss::seen(format!("{saw}, which is not this service")))?;
+        followed += 1;
+    };
+    let wanted = Wanted { status, json, degraded };
+    judge(response, followed, &wanted).await
+}
+
+/// Sends one request.
+pub(super) async fn fetch(way: &Way<'_>, path: &str, over: &Over) -> Result<Response<Incoming>, Miss> {
+    let mut request = Request::get(path).header(header::HOST, way.authority(over));
+    let usual = [("user-agent", concat!("seaworthy/", env!("CARGO_PKG_VERSION"))), ("accept", "*/*")];
+    let given = |name: &str| over.headers.keys().any(|key| key.eq_ignore_ascii_case(name));
+    for (name, value) in usual.into_iter().filter(|(name, _)| !given(name)) {
+        request = request.header(name, value);
+    }
+    for (name, value) in &over.headers {
+        request = request.header(name, value);
+    }
+    let request = request
+        .body(Empty::<Bytes>::new())
+        .map_err(|err| Miss::useless(format!("cannot be asked for: {err}")))?;
+    send(way.open(over).await?, request).await
+}
+
+/// The body of an answer, as far as it is a page.
+pub(super) async fn body_of(response: Response<Incoming>) -> Result<Bytes, String> {
+    let body = Limited::new(response.into_body(), BODY_LIMIT_BYTES).collect().await;
+    body.map(http_body_util::Collected::to_bytes).map_err(|err| err.to_string())
+}
+
+async fn send(stream: Box<dyn Stream>, request: Request<Empty<Bytes>>) -> Result<Response<Incoming>, Miss> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(|err| broke(&err))?;
     // It ends with the response's body, or when the sender is dropped by a timeout.
     tokio::spawn(connection);
@@ -69,26 +85,64 @@ fn broke(err: &hyper::Error) -> Miss {
     Miss::seen(format!("no HTTP answer: {err}"))
 }
 
-async fn judge(
-    response: Response<Incoming>,
-    accepted: &[u16],
-    fields: &BTreeMap<String, Value>,
-) -> Result<String, Miss> {
+/// Where an answer sends whoever asked.
+fn location(response: &Response<Incoming>) -> Option<String> {
+    let to = response.headers().get(header::LOCATION).filter(|_| response.status().is_redirection())?;
+    Some(String::from_utf8_lossy(to.as_bytes()).into_owned())
+}
+
+/// The path of a redirect that stays with the service.
+fn within(way: &Way<'_>, over: &Over, from: &str, to: &str) -> Option<String> {
+    let to = to.split('#').next().unwrap_or_default();
+    if to.starts_with("//") {
+        return None;
+    }
+    if to.starts_with('/') {
+        return Some(to.to_owned());
+    }
+    if !to.contains("://") {
+        let path = from.split('?').next().unwrap_or_default();
+        let (directory, _) = path.rsplit_once('/').unwrap_or_default();
+        return Some(format!("{directory}/{to}"));
+    }
+    let uri: Uri = to.parse().ok()?;
+    let scheme = if over.tls { "https" } else { "http" };
+    let ours = uri.scheme_str() == Some(scheme) && uri.authority()?.as_str() == way.authority(over);
+    ours.then(|| uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string))
+}
+
+fn times(followed: u8) -> String {
+    if followed == 1 { "1 redirect".to_owned() } else { format!("{followed} redirects") }
+}
+
+async fn judge(response: Response<Incoming>, followed: u8, wanted: &Wanted<'_>) -> Result<Saw, Miss> {
+    let Wanted { status: accepted, json: fields, degraded } = wanted;
     let status = response.status().as_u16();
-    let body = Limited::new(response.into_body(), BODY_LIMIT_BYTES).collect().await;
     let good_status =
         if accepted.is_empty() { (200..400).contains(&status) } else { accepted.contains(&status) };
-    let body = match body {
-        Ok(body) => body.to_bytes(),
-        Err(err) if !fields.is_empty() => return Err(Miss::seen(format!("{status}, then {err}"))),
+    let answered = match (location(&response), followed) {
+        (Some(to), _) => format!("{status} to {}", excerpt(&to)),
+        (None, 0) => status.to_string(),
+        (None, followed) => format!("{status} after {}", times(followed)),
+    };
+    let is_json = !fields.is_empty() || !degraded.is_empty();
+    let body = match body_of(response).await {
+        Ok(body) => body,
+        Err(err) if is_json => return Err(Miss::seen(format!("{answered}, then {err}"))),
         Err(_) => Bytes::new(),
     };
-    let mut said = vec![status.to_string()];
+    let mut said = vec![answered];
+    let mut less = Vec::new();
     let mut good = good_status;
-    if !fields.is_empty() {
+    if is_json {
         match serde_json::from_slice::<Value>(&body) {
             Ok(answer) => {
-                for (path, wanted) in fields {
+                let holds = |path, value| Some((path, json::expect(&answer, path, value).ok()?));
+                less = degraded.iter().filter_map(|(path, value)| holds(path, value)).collect();
+                for (path, wanted) in fields.iter() {
+                    if less.iter().any(|(degraded, _)| *degraded == path) {
+                        continue;
+                    }
                     match json::expect(&answer, path, wanted) {
                         // Fields that are right are noise beside one that is not.
                         Ok(right) if good => said.push(right),
@@ -106,80 +160,25 @@ async fn judge(
             }
         }
     }
+    let degraded = !less.is_empty();
+    // What is less stands right behind the status, whether or not something else is wrong as well.
+    said.splice(1..1, less.into_iter().map(|(_, is)| format!("degraded: {is}")));
     match (good, good_status) {
-        (true, _) => Ok(said.join(", ")),
+        (true, _) => Ok(Saw { words: said.join(", "), degraded }),
         (false, false) if said.len() == 1 => {
             let wanted = if accepted.is_empty() {
                 "200 to 399".to_owned()
             } else {
                 accepted.iter().map(u16::to_string).collect::<Vec<_>>().join(" or ")
             };
-            Err(Miss::seen(format!("{status}, expected {wanted}; it said: {}", body_words(&body))))
+            Err(Miss::seen(format!("{}, expected {wanted}; it said: {}", said[0], body_words(&body))))
         }
         _ => Err(Miss::seen(said.join(", "))),
     }
 }
 
-fn body_words(body: &[u8]) -> String {
+/// The beginning of a body, or that there is none.
+pub(super) fn body_words(body: &[u8]) -> String {
     let text = excerpt(&String::from_utf8_lossy(body));
     if text.is_empty() { "nothing".to_owned() } else { text }
-}
-
-/// TLS without asking who is there: the stream comes from inside the stack's own network, and what a probe asks is
-/// whether the service answers, not whether its certificate is right.
-async fn encrypted(stream: Box<dyn Stream>, authority: &str) -> Result<impl Stream + 'static, Miss> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider.clone())
-        .with_safe_default_protocol_versions()
-        .map_err(|err| Miss::useless(format!("no TLS: {err}")))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anybody(provider)))
-        .with_no_client_auth();
-    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).to_owned();
-    let name = ServerName::try_from(host).or_else(|_| ServerName::try_from("localhost"));
-    let name = name.map_err(|err| Miss::useless(format!("no TLS: {err}")))?;
-    tokio_rustls::TlsConnector::from(Arc::new(config)).connect(name, stream).await.map_err(|err| {
-        Miss::seen(match connection_words(&err) {
-            Some(words) => words.to_owned(),
-            None => format!("no TLS: {}", excerpt(&err.to_string())),
-        })
-    })
-}
-
-#[derive(Debug)]
-struct Anybody(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Anybody {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _message: &[u8],
-        _cert: &CertificateDer<'_>,
-        _signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Ok(HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -5,7 +5,9 @@
 
 mod http;
 mod json;
+mod metric;
 mod patience;
+mod tls;
 mod websocket;
 
 #[cfg(test)]
@@ -14,8 +16,11 @@ mod tests;
 use std::time::Duration;
 
 use plan::ProbeSeen;
-use stack::{Probe, ProbeKind, Service, ServiceName};
-use tokio::io::{AsyncRead, AsyncReadExt};
+use stack::{Over, Probe, ProbeKind, Service, ServiceName};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt},
+    time::Instant,
+};
 
 use crate::{Engine, EngineError, ExecRequest, LogRequest, Stream, Trouble};
 
@@ -70,6 +75,28 @@ impl Miss {
     }
 }
 
+/// What came back, and is good enough.
+struct Saw {
+    words: String,
+    /// It works, with less.
+    degraded: bool,
+}
+
+impl Saw {
+    fn well(words: impl Into<String>) -> Self {
+        Self { words: words.into(), degraded: false }
+    }
+}
+
+/// The way to whom one question goes.
+struct Way<'a> {
+    engine: &'a dyn Engine,
+    subject: &'a Subject<'a>,
+    port: Option<u16>,
+    /// No answer is waited for after this.
+    until: Instant,
+}
+
 /// Asks once, for at most the probe's own timeout.
 ///
 /// # Errors
@@ -77,11 +104,13 @@ impl Miss {
 pub async fn ask(engine: &dyn Engine, subject: &Subject<'_>, probe: &Probe) -> Result<ProbeSeen, ProbeError> {
     let port = probe.port.or(subject.port);
     let words = in_words(subject, probe, port);
-    let answer = tokio::time::timeout(probe.timeout, answer(engine, subject, probe, port)).await;
+    let until = Instant::now() + probe.timeout;
+    let way = Way { engine, subject, port, until };
+    let answer = tokio::time::timeout_at(until, answer(&way, probe)).await;
     let answer = answer
         .unwrap_or_else(|_| Err(Miss::seen(format!("timed out after {}", diag::duration(probe.timeout)))));
     match answer {
-        Ok(saw) => Ok(ProbeSeen { probe: words, saw }),
+        Ok(Saw { words: saw, degraded }) => Ok(ProbeSeen { probe: words, saw, degraded }),
         Err(Miss { saw, retry }) => Err(ProbeError { probe: words, saw, retry }),
     }
 }
@@ -90,65 +119,107 @@ pub async fn ask(engine: &dyn Engine, subject: &Subject<'_>, probe: &Probe) -> R
 pub fn in_words(subject: &Subject<'_>, probe: &Probe, port: Option<u16>) -> String {
     let service = subject.service;
     let at = port.map_or_else(|| service.to_string(), |port| format!("{service}:{port}"));
+    let over_tls = |over: &Over| if over.tls { " over TLS" } else { "" };
     match &probe.kind {
-        ProbeKind::Http { path, tls: false, .. } => format!("GET {path} on {at}"),
-        ProbeKind::Http { path, tls: true, .. } => format!("GET {path} on {at} over TLS"),
+        ProbeKind::Http { path, over, .. } => format!("GET {path} on {at}{}", over_tls(over)),
         ProbeKind::Tcp => format!("TCP connection to {at}"),
-        ProbeKind::Exec { command } => format!("`{}` in {service}", excerpt(&command.join(" "))),
+        ProbeKind::Tls { .. } => format!("TLS with {at}"),
+        ProbeKind::Exec { command, .. } => format!("`{}` in {service}", excerpt(&command.join(" "))),
+        ProbeKind::File { path } => format!("file {path} in {service}"),
         ProbeKind::Log { contains } => format!("\"{}\" in the log of {service}", excerpt(contains)),
-        ProbeKind::Websocket { path, .. } => format!("websocket {path} on {at}"),
+        ProbeKind::Metric { series, over, .. } => format!("metric {series} of {at}{}", over_tls(over)),
+        ProbeKind::Websocket { path, over, .. } => format!("websocket {path} on {at}{}", over_tls(over)),
     }
 }
 
-async fn answer(
-    engine: &dyn Engine,
-    subject: &Subject<'_>,
-    probe: &Probe,
-    port: Option<u16>,
-) -> Result<String, Miss> {
+async fn answer(way: &Way<'_>, probe: &Probe) -> Result<Saw, Miss> {
     match &probe.kind {
-        ProbeKind::Http { .. } => {
-            http::get(reach(engine, subject, port).await?, subject.service, port, &probe.kind).await
+        ProbeKind::Http { .. } => http::get(way, &probe.kind).await,
+        ProbeKind::Tcp => connected(way.reach().await?).await,
+        ProbeKind::Tls { certificate } => {
+            let name = way.subject.service.as_str();
+            let (_, said) = tls::encrypted(way.reach().await?, name, certificate.as_ref()).await?;
+            Ok(Saw::well(said.unwrap_or_else(|| "connected".to_owned())))
         }
-        ProbeKind::Tcp => connected(reach(engine, subject, port).await?).await,
-        ProbeKind::Exec { command } => exec(engine, subject, command).await,
-        ProbeKind::Log { contains } => log_line(engine, subject, contains).await,
-        ProbeKind::Websocket { path, steps } => {
-            let stream = reach(engine, subject, port).await?;
-            websocket::converse(stream, subject.service, port, path, steps).await
+        ProbeKind::Exec { command, output } => exec(way, command, output.as_deref()).await,
+        ProbeKind::File { path } => file(way, path).await,
+        ProbeKind::Log { contains } => log_line(way, contains).await,
+        ProbeKind::Metric { series, path, min, max, over } => {
+            metric::read(way, path, over, series, [min.as_ref(), max.as_ref()]).await
         }
+        ProbeKind::Websocket { path, steps, over } => websocket::converse(way, path, steps, over).await,
     }
 }
 
-async fn reach(
-    engine: &dyn Engine,
-    subject: &Subject<'_>,
-    port: Option<u16>,
-) -> Result<Box<dyn Stream>, Miss> {
-    let Some(port) = port else {
-        let service = subject.service;
-        return Err(Miss::useless(format!(
-            "`{service}` has not exactly one port, so the probe must name one (`port = …`)"
-        )));
-    };
-    engine.reach(subject.container, port).await.map_err(|err| engine_said(&err))
+impl Way<'_> {
+    async fn reach(&self) -> Result<Box<dyn Stream>, Miss> {
+        let Some(port) = self.port else {
+            let service = self.subject.service;
+            return Err(Miss::useless(format!(
+                "`{service}` has not exactly one port, so the probe must name one (`port = …`)"
+            )));
+        };
+        self.engine.reach(self.subject.container, port).await.map_err(|err| engine_said(&err))
+    }
+
+    /// A stream for HTTP, in the clear or over TLS.
+    async fn open(&self, over: &Over) -> Result<Box<dyn Stream>, Miss> {
+        let stream = self.reach().await?;
+        if !over.tls {
+            return Ok(stream);
+        }
+        let authority = self.authority(over);
+        let name = authority.rsplit_once(':').map_or(authority.as_str(), |(host, _)| host);
+        let (stream, _) = tls::encrypted(stream, name, over.certificate.as_ref()).await?;
+        Ok(Box::new(stream))
+    }
+
+    /// Whom HTTP is asked of, as the `Host` header says it.
+    fn authority(&self, over: &Over) -> String {
+        let service = self.subject.service;
+        over.host.clone().unwrap_or_else(|| match self.port {
+            Some(port) if port != 80 && port != 443 => format!("{service}:{port}"),
+            _ => service.to_string(),
+        })
+    }
 }
 
 /// A connection made through a proxy is known to be refused only once it ends, so a moment is given to it.
-async fn connected(mut stream: Box<dyn Stream>) -> Result<String, Miss> {
+async fn connected(mut stream: Box<dyn Stream>) -> Result<Saw, Miss> {
     const MOMENT: Duration = Duration::from_millis(150);
     match tokio::time::timeout(MOMENT, stream.read_u8()).await {
         Ok(Err(_)) => Err(Miss::seen("connection refused or closed at once")),
-        Ok(Ok(_)) | Err(_) => Ok("connected".to_owned()),
+        Ok(Ok(_)) | Err(_) => Ok(Saw::well("connected")),
     }
 }
 
-async fn exec(engine: &dyn Engine, subject: &Subject<'_>, command: &[String]) -> Result<String, Miss> {
+async fn exec(way: &Way<'_>, command: &[String], output: Option<&str>) -> Result<Saw, Miss> {
     let request = ExecRequest { command: command.to_vec(), ..ExecRequest::default() };
-    match run_to_end(engine, subject.container, &request).await {
-        Ok((0, _)) => Ok("exit 0".to_owned()),
-        Ok((code, said)) if said.is_empty() => Err(Miss::seen(format!("exit {code}"))),
-        Ok((code, said)) => Err(Miss::seen(format!("exit {code}, it said: {said}"))),
+    let (code, stdout, stderr) =
+        run(way.engine, way.subject.container, &request).await.map_err(|err| engine_said(&err))?;
+    let said = excerpt(first_said(&stdout, &stderr));
+    match (code, output) {
+        (0, None) => Ok(Saw::well("exit 0")),
+        (0, Some(wanted)) if stdout.contains(wanted) => {
+            Ok(Saw::well(format!("exit 0, {:?}", excerpt(wanted))))
+        }
+        (0, Some(wanted)) => {
+            let said = if said.is_empty() { "nothing" } else { &said };
+            Err(Miss::seen(format!("exit 0, expected {:?}; it said: {said}", excerpt(wanted))))
+        }
+        (code, _) if said.is_empty() => Err(Miss::seen(format!("exit {code}"))),
+        (code, _) => Err(Miss::seen(format!("exit {code}, it said: {said}"))),
+    }
+}
+
+/// Asked with `test`, which whatever has a shell has: only the container knows what it sees at a path.
+async fn file(way: &Way<'_>, path: &str) -> Result<Saw, Miss> {
+    let command = ["test", "-e", path].map(str::to_owned).to_vec();
+    let request = ExecRequest { command, ..ExecRequest::default() };
+    match run_to_end(way.engine, way.subject.container, &request).await {
+        Ok((0, _)) => Ok(Saw::well("there")),
+        Ok((1, said)) if said.is_empty() => Err(Miss::seen("not there")),
+        Ok((code, said)) => Err(Miss::seen(format!("`test` cannot tell: exit {code}, it said: {said}"))),
         Err(err) => Err(engine_said(&err)),
     }
 }
@@ -162,16 +233,27 @@ pub async fn run_to_end(
     container: &str,
     request: &ExecRequest,
 ) -> Result<(i64, String), EngineError> {
-    let running = engine.exec(container, request).await?;
-    let (stdout, stderr) = tokio::join!(read_some(running.stdout), read_some(running.stderr));
-    let code = running.exit.await?;
-    let said = [stderr, stdout].into_iter().find(|said| !said.trim().is_empty());
-    Ok((code, said.map(|said| excerpt(&said)).unwrap_or_default()))
+    let (code, stdout, stderr) = run(engine, container, request).await?;
+    Ok((code, excerpt(first_said(&stdout, &stderr))))
 }
 
-/// Reads to the end, keeping the first few thousand bytes.
+fn first_said<'t>(stdout: &'t str, stderr: &'t str) -> &'t str {
+    [stderr, stdout].into_iter().find(|said| !said.trim().is_empty()).unwrap_or_default()
+}
+
+async fn run(
+    engine: &dyn Engine,
+    container: &str,
+    request: &ExecRequest,
+) -> Result<(i64, String, String), EngineError> {
+    let running = engine.exec(container, request).await?;
+    let (stdout, stderr) = tokio::join!(read_some(running.stdout), read_some(running.stderr));
+    Ok((running.exit.await?, stdout, stderr))
+}
+
+/// Reads to the end, keeping the first page or two.
 async fn read_some(mut from: impl AsyncRead + Unpin) -> String {
-    const KEPT_BYTES: usize = 4096;
+    const KEPT_BYTES: usize = 64 << 10;
     let mut kept = Vec::new();
     let mut buffer = [0; 4096];
     while let Ok(read @ 1..) = from.read(&mut buffer).await {
@@ -180,14 +262,15 @@ async fn read_some(mut from: impl AsyncRead + Unpin) -> String {
     String::from_utf8_lossy(&kept).into_owned()
 }
 
-async fn log_line(engine: &dyn Engine, subject: &Subject<'_>, contains: &str) -> Result<String, Miss> {
+async fn log_line(way: &Way<'_>, contains: &str) -> Result<Saw, Miss> {
     let request = LogRequest { tail: None, follow: false };
-    let mut lines = engine.logs(subject.container, &request).await.map_err(|err| engine_said(&err))?;
+    let mut lines =
+        way.engine.logs(way.subject.container, &request).await.map_err(|err| engine_said(&err))?;
     let mut last = None;
     while let Some(line) = lines.recv().await {
         if line.contains(contains) {
             // Not the line: it may hold anything, and what a probe saw is kept and signed.
-            return Ok("found".to_owned());
+            return Ok(Saw::well("found"));
         }
         last = Some(line);
     }

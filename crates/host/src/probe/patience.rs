@@ -73,7 +73,8 @@ impl NotReady {
     }
 }
 
-/// Asks all probes, in order, until all of them pass in one attempt; gives what they saw and the attempts it took.
+/// Asks all probes, in order, until all of them pass in one attempt, and each as often in a row as it must; gives what
+/// they saw and the attempts it took. A probe with a deadline of its own is waited for so long, and `within` at most.
 ///
 /// The engine's own health check must pass too, where there is one. Without probes it alone decides, and where there is
 /// none, that it runs. `phase` is asked
@@ -92,31 +93,35 @@ where
     F: FnMut() -> Answer,
     Answer: Future<Output = Result<Option<Phase>, EngineError>>,
 {
-    let until = Instant::now() + within;
-    let mut pause = FIRST_PAUSE;
+    let began = Instant::now();
+    let mut round = Round { engine, subject, probes, until: began + within, in_a_row: vec![0; probes.len()] };
+    let mut usual_pause = FIRST_PAUSE;
     let mut attempts = 0;
     let mut last = None;
     let why = loop {
         attempts += 1;
-        match attempt(engine, subject, probes, until, &mut phase).await {
+        let missed_by = match round.attempt(&mut phase).await {
             Ok(seen) => return Ok((seen, attempts)),
             Err(Missed::Ended(why)) => break why,
-            Err(Missed::Probe(err)) => {
+            Err(Missed::Probe(err, missed_by)) => {
                 let retry = err.retry;
                 // One that the deadline cut short saw nothing: what was seen before it says more.
-                if last.is_none() || Instant::now() < until {
+                if last.is_none() || Instant::now() < round.until {
                     last = Some(err);
                 }
                 if !retry {
                     break Why::Unaskable;
                 }
+                missed_by.map(|at| &probes[at])
             }
-        }
-        if Instant::now() + pause >= until {
+        };
+        let within = missed_by.and_then(|probe| probe.deadline).map_or(within, |own| own.min(within));
+        let pause = missed_by.and_then(|probe| probe.interval).unwrap_or(usual_pause);
+        if Instant::now() + pause >= began + within {
             break Why::Deadline { within };
         }
         tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LONGEST_PAUSE);
+        usual_pause = (usual_pause * 2).min(LONGEST_PAUSE);
     };
     let last_words = last_words(engine, subject).await;
     Err(NotReady { service: subject.service.to_string(), why, last, attempts, last_words })
@@ -137,51 +142,75 @@ pub async fn phase_of(
 }
 
 enum Missed {
-    Probe(ProbeError),
+    /// What was not as it should be, and the place of its probe, where it is one.
+    Probe(ProbeError, Option<usize>),
     Ended(Why),
 }
 
-async fn attempt<F, Answer>(
-    engine: &dyn Engine,
-    subject: &Subject<'_>,
-    probes: &[Probe],
+/// What every attempt asks, and what those before it came to.
+struct Round<'a> {
+    engine: &'a dyn Engine,
+    subject: &'a Subject<'a>,
+    probes: &'a [Probe],
     until: Instant,
-    phase: &mut F,
-) -> Result<Vec<ProbeSeen>, Missed>
-where
-    F: FnMut() -> Answer,
-    Answer: Future<Output = Result<Option<Phase>, EngineError>>,
-{
-    let state = format!("state of {}", subject.service);
-    let phase = match tokio::time::timeout_at(until, phase()).await {
-        Ok(Ok(Some(Phase::Exited { code }))) => return Err(Missed::Ended(Why::Ended { code })),
-        Ok(Ok(None | Some(Phase::Dead))) => return Err(Missed::Ended(Why::Gone)),
-        Ok(Ok(Some(phase))) => phase,
-        Ok(Err(err)) => {
-            let miss = super::engine_said(&err);
-            return Err(Missed::Probe(ProbeError { probe: state, saw: miss.saw, retry: miss.retry }));
+    /// How often each probe has passed since it last did not.
+    in_a_row: Vec<u32>,
+}
+
+impl Round<'_> {
+    async fn attempt<F, Answer>(&mut self, phase: &mut F) -> Result<Vec<ProbeSeen>, Missed>
+    where
+        F: FnMut() -> Answer,
+        Answer: Future<Output = Result<Option<Phase>, EngineError>>,
+    {
+        let state = format!("state of {}", self.subject.service);
+        let missed =
+            |saw: String, retry: bool| Missed::Probe(ProbeError { probe: state.clone(), saw, retry }, None);
+        let phase = match tokio::time::timeout_at(self.until, phase()).await {
+            Ok(Ok(Some(Phase::Exited { code }))) => return Err(Missed::Ended(Why::Ended { code })),
+            Ok(Ok(None | Some(Phase::Dead))) => return Err(Missed::Ended(Why::Gone)),
+            Ok(Ok(Some(phase))) => phase,
+            Ok(Err(err)) => {
+                let miss = super::engine_said(&err);
+                return Err(missed(miss.saw, miss.retry));
+            }
+            Err(_) => return Err(missed("the engine does not answer".to_owned(), true)),
+        };
+        if self.probes.is_empty() {
+            return judge_phase(phase)
+                .map(|saw| vec![ProbeSeen { probe: state.clone(), saw, degraded: false }])
+                .map_err(|saw| missed(saw, true));
         }
-        Err(_) => {
-            let saw = "the engine does not answer".to_owned();
-            return Err(Missed::Probe(ProbeError { probe: state, saw, retry: true }));
+        let seen = self.ask_all().await?;
+        // A watch that follows looks at the engine's own health check as well: it must not find it still starting.
+        if let (Phase::Running { healthy: Some(false) }, Err(saw)) = (phase, judge_phase(phase)) {
+            return Err(missed(saw, true));
         }
-    };
-    if probes.is_empty() {
-        return judge_phase(phase)
-            .map(|saw| vec![ProbeSeen { probe: state.clone(), saw }])
-            .map_err(|saw| Missed::Probe(ProbeError { probe: state, saw, retry: true }));
+        Ok(seen)
     }
-    let mut seen = Vec::new();
-    for probe in probes {
-        let left = until.saturating_duration_since(Instant::now());
-        let probe = Probe { timeout: probe.timeout.min(left), ..probe.clone() };
-        seen.push(ask(engine, subject, &probe).await.map_err(Missed::Probe)?);
+
+    /// Every probe once. One that must pass several times in a row misses until it has.
+    async fn ask_all(&mut self) -> Result<Vec<ProbeSeen>, Missed> {
+        let mut seen = Vec::new();
+        let mut too_few = None;
+        for (at, probe) in self.probes.iter().enumerate() {
+            let left = self.until.saturating_duration_since(Instant::now());
+            let hurried = Probe { timeout: probe.timeout.min(left), ..probe.clone() };
+            let passed = ask(self.engine, self.subject, &hurried).await.map_err(|err| {
+                self.in_a_row[at] = 0;
+                Missed::Probe(err, Some(at))
+            })?;
+            self.in_a_row[at] += 1;
+            let (row, wanted) = (self.in_a_row[at], probe.successes);
+            if row < wanted && too_few.is_none() {
+                let saw = format!("{}, {row} of {wanted} times in a row", passed.saw);
+                let err = ProbeError { probe: passed.probe.clone(), saw, retry: true };
+                too_few = Some(Missed::Probe(err, Some(at)));
+            }
+            seen.push(passed);
+        }
+        too_few.map_or(Ok(seen), Err)
     }
-    // A watch that follows looks at the engine's own health check as well: it must not find it still starting.
-    if let (Phase::Running { healthy: Some(false) }, Err(saw)) = (phase, judge_phase(phase)) {
-        return Err(Missed::Probe(ProbeError { probe: state, saw, retry: true }));
-    }
-    Ok(seen)
 }
 
 /// What is seen of a container that nothing else is asked of; the error is what to go on waiting for.

@@ -1,17 +1,17 @@
 //! Every kind of probe against real sockets of loopback: what was seen is what is said.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Router,
     extract::ws::{Message, WebSocketUpgrade},
     http::{HeaderMap, StatusCode},
-    response::Response,
+    response::{Redirect, Response},
     routing::get,
 };
 use plan::Phase;
 use serde_json::json;
-use stack::{Probe, ProbeKind, ProbeRole, ServiceName, WebsocketStep};
+use stack::{Over, Probe, ProbeKind, ServiceName, WebsocketStep};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -42,38 +42,62 @@ async fn relay() -> u16 {
         });
         answer
     };
+    let quiet = |upgrade: WebSocketUpgrade| async {
+        let answer: Response = upgrade.on_upgrade(|mut socket| async move {
+            let _ = socket.send(Message::text("connected")).await;
+            tokio::time::sleep(Duration::from_millis(1200)).await;
+        });
+        answer
+    };
+    let wants = |headers: HeaderMap| async move {
+        let accepted = headers["accept"] == "application/health+json" && headers["x-probe"] == "1";
+        if accepted { StatusCode::OK } else { StatusCode::NOT_ACCEPTABLE }
+    };
     let app = Router::new()
         .route("/health/ready", get(ready))
         .route("/health/live", get(|| async { r#"{"status":"ok","checks":{"db":true}}"# }))
         .route("/long", get(|| async { (StatusCode::BAD_GATEWAY, "no upstream ".repeat(100)) }))
         .route("/slow", get(std::future::pending::<String>))
         .route("/whoami", get(whoami))
-        .route("/ws", get(socket));
+        .route("/ws", get(socket))
+        .route("/quiet", get(quiet))
+        .route("/health", get(|| async { r#"{"status":"degraded","redis":"absent","version":"3"}"# }))
+        .route("/old", get(|| async { Redirect::permanent("/older") }))
+        .route("/older", get(|| async { Redirect::temporary("health") }))
+        .route("/away", get(|| async { Redirect::to("https://login.example.org/") }))
+        .route("/wants", get(wants))
+        .route("/metrics", get(|| async { "# TYPE jobs gauge\njobs{queue=\"mail\"} 12\n" }));
     let (listener, port) = listener().await;
     tokio::spawn(async move { axum::serve(listener, app).await });
     port
 }
 
 fn probe(kind: ProbeKind, port: u16) -> Probe {
-    Probe { kind, port: Some(port), role: ProbeRole::Ready, timeout: Duration::from_secs(5) }
+    Probe { port: Some(port), ..Probe::new(kind) }
 }
 
 fn http(path: &str, fields: &[(&str, serde_json::Value)]) -> ProbeKind {
-    ProbeKind::Http {
-        path: path.to_owned(),
-        status: Vec::new(),
-        json: fields.iter().map(|(path, value)| ((*path).to_owned(), value.clone())).collect(),
-        host: None,
-        tls: false,
+    let mut kind = ProbeKind::http(path);
+    if let ProbeKind::Http { json, .. } = &mut kind {
+        json.extend(fields.iter().map(|(path, value)| ((*path).to_owned(), value.clone())));
     }
+    kind
+}
+
+/// The same probe, where it says which fields mean that there is less.
+fn or_degraded(mut kind: ProbeKind, fields: &[(&str, serde_json::Value)]) -> ProbeKind {
+    if let ProbeKind::Http { degraded, .. } = &mut kind {
+        degraded.extend(fields.iter().map(|(path, value)| ((*path).to_owned(), value.clone())));
+    }
+    kind
 }
 
 fn exec(words: &[&str]) -> ProbeKind {
-    ProbeKind::Exec { command: words.iter().map(|&word| word.to_owned()).collect() }
+    ProbeKind::Exec { command: words.iter().map(|&word| word.to_owned()).collect(), output: None }
 }
 
 fn websocket(path: &str, steps: &[WebsocketStep]) -> ProbeKind {
-    ProbeKind::Websocket { path: path.to_owned(), steps: steps.to_vec() }
+    ProbeKind::Websocket { path: path.to_owned(), steps: steps.to_vec(), over: Over::default() }
 }
 
 fn subject(service: &ServiceName) -> Subject<'_> {
@@ -127,15 +151,170 @@ async fn an_http_probe_says_status_and_fields_right_or_wrong() {
         "GET /gone on relay:PORT: 404, expected 200 to 399; it said: nothing",
     )
     .await;
-    let only = ProbeKind::Http {
-        path: "/health/live".to_owned(),
-        status: vec![204],
-        json: BTreeMap::new(),
-        host: None,
-        tls: false,
-    };
+    let mut only = http("/health/live", &[]);
+    if let ProbeKind::Http { status, .. } = &mut only {
+        status.push(204);
+    }
     let (right, seen) = said(&Loopback::default(), &probe(only, port)).await;
     assert!(!right && seen.contains("200, expected 204; it said: {\"status\""), "{seen}");
+}
+
+// shows: C62 D-x7
+#[tokio::test]
+async fn a_service_that_says_it_has_less_passes_and_is_degraded() {
+    let port = relay().await;
+    let less = [("status", json!("degraded"))];
+    let whole = http("/health", &[("status", json!("ok")), ("version", json!("*"))]);
+    let down = http("/health", &[("status", json!("ok")), ("version", json!("4"))]);
+    let cases = [
+        (whole.clone(), false, Err("200, status is \"degraded\", expected \"ok\"")),
+        (
+            or_degraded(whole.clone(), &less),
+            true,
+            Ok("200, degraded: status is \"degraded\", version is present"),
+        ),
+        // One of several is enough.
+        (
+            or_degraded(http("/health", &[]), &[("redis", json!("absent")), ("queue", json!("slow"))]),
+            true,
+            Ok("200, degraded: redis is \"absent\""),
+        ),
+        // Less is no excuse for what else must be so.
+        (
+            or_degraded(down, &less),
+            false,
+            Err("200, degraded: status is \"degraded\", version is \"3\", expected \"4\""),
+        ),
+        (
+            or_degraded(http("/health/live", &[("status", json!("ok"))]), &less),
+            false,
+            Ok("200, status is \"ok\""),
+        ),
+        (
+            or_degraded(http("/health/ready", &[]), &[("status", json!("starting"))]),
+            false,
+            Err("503, degraded: status is \"starting\""),
+        ),
+        (or_degraded(http("/whoami", &[]), &less), false, Ok("200")),
+        (
+            or_degraded(http("/metrics", &[]), &less),
+            false,
+            Err("200, not JSON: # TYPE jobs gauge jobs{queue=\"mail\"} 12"),
+        ),
+    ];
+    let relay = ServiceName::from("relay");
+    for (kind, degraded, expected) in cases {
+        let asked = probe(kind, port);
+        let heard = ask(&Loopback::default(), &subject(&relay), &asked).await;
+        let told =
+            heard.as_ref().map(|seen| (seen.degraded, seen.saw.as_str())).map_err(|err| err.saw.as_str());
+        assert_eq!(told, expected.map(|saw| (degraded, saw)), "{asked:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_is_an_answer_unless_it_is_to_be_followed_and_only_within_the_service() {
+    let port = relay().await;
+    let following = |path: &str, times: u8| {
+        let mut kind = http(path, &[]);
+        if let ProbeKind::Http { redirects, .. } = &mut kind {
+            *redirects = times;
+        }
+        kind
+    };
+    let cases = [
+        (following("/old", 0), true, "GET /old on relay:PORT: 308 to /older"),
+        (following("/old", 1), false, "GET /old on relay:PORT: 307 to health, after 1 redirect"),
+        (following("/old", 2), true, "GET /old on relay:PORT: 200 after 2 redirects"),
+        (
+            following("/away", 1),
+            false,
+            "GET /away on relay:PORT: 303 to https://login.example.org/, which is not this service",
+        ),
+    ];
+    for (kind, right, expected) in cases {
+        check(kind, port, right, expected).await;
+    }
+}
+
+#[tokio::test]
+async fn headers_are_sent_as_they_are_given() {
+    let port = relay().await;
+    let mut kind = http("/wants", &[]);
+    check(kind.clone(), port, false, "GET /wants on relay:PORT: 406, expected 200 to 399; it said: nothing")
+        .await;
+    if let ProbeKind::Http { over, .. } = &mut kind {
+        let headers = [("Accept", "application/health+json"), ("X-Probe", "1")];
+        over.headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    }
+    check(kind, port, true, "GET /wants on relay:PORT: 200").await;
+}
+
+// shows: E87
+#[tokio::test]
+async fn a_metric_is_told_with_its_value() {
+    let port = relay().await;
+    let metric = |name: &str, path: &str, max: f64| {
+        let (series, _) = stack::Series::parse(name).expect("a series");
+        let (path, max) = (path.to_owned(), serde_json::Number::from_f64(max));
+        ProbeKind::Metric { series, path, min: None, max, over: Over::default() }
+    };
+    let cases = [
+        (metric("jobs", "/metrics", 12.0), true, "metric jobs of relay:PORT: jobs is 12"),
+        (
+            metric("jobs", "/metrics", 11.0),
+            false,
+            "metric jobs of relay:PORT: jobs{queue=\"mail\"} is 12, expected at most 11",
+        ),
+        (metric("gone", "/metrics", 1.0), false, "metric gone of relay:PORT: gone is not among 1 series"),
+        (
+            metric("jobs", "/gone", 1.0),
+            false,
+            "metric jobs of relay:PORT: 404, expected 200 to 299; it said: nothing",
+        ),
+    ];
+    for (kind, right, expected) in cases {
+        check(kind, port, right, expected).await;
+    }
+}
+
+// shows: C63
+#[tokio::test]
+async fn a_websocket_that_is_cut_or_stays_silent_says_how_long_it_was_open() {
+    let port = relay().await;
+    let talk = ["connected", "portfolio_update"].map(|text| WebsocketStep::Expect(text.to_owned()));
+    let asked = probe(websocket("/quiet", &talk), port);
+    let (right, seen) = said(&Loopback::default(), &asked).await;
+    let cut = "websocket /quiet on relay:PORT: closed after 1.";
+    assert!(
+        !right && seen.starts_with(cut) && seen.ends_with("before it said \"portfolio_update\""),
+        "{seen}"
+    );
+
+    let hurried = Probe { timeout: Duration::from_millis(600), ..asked };
+    let (right, seen) = said(&Loopback::default(), &hurried).await;
+    let silent = "websocket /quiet on relay:PORT: open for 0.";
+    assert!(
+        !right && seen.starts_with(silent) && seen.ends_with("and did not say \"portfolio_update\""),
+        "{seen}"
+    );
+    check(
+        websocket("/health", &talk),
+        port,
+        false,
+        "websocket /health on relay:PORT: 200 instead of a websocket, as where `Upgrade` is not passed on",
+    )
+    .await;
+}
+
+#[tokio::test]
+async fn a_file_is_there_or_not() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let path = dir.path().join("ready").display().to_string();
+    let file = ProbeKind::File { path: path.clone() };
+    check(file.clone(), 0, false, &format!("file {path} in relay: not there")).await;
+    std::fs::write(&path, "").expect("written");
+    check(file, 0, true, &format!("file {path} in relay: there")).await;
 }
 
 #[tokio::test]
@@ -152,8 +331,8 @@ async fn the_host_header_is_the_services_name_unless_another_is_declared() {
     let mut kind = http("/whoami", &[("0", json!("*"))]);
     let (_, seen) = said(&Loopback::default(), &probe(kind.clone(), port)).await;
     assert!(seen.ends_with("200, 0 is missing"), "{seen}");
-    if let ProbeKind::Http { host, json, status, .. } = &mut kind {
-        *host = Some("relay.example.org".to_owned());
+    if let ProbeKind::Http { over, json, status, .. } = &mut kind {
+        over.host = Some("relay.example.org".to_owned());
         json.clear();
         status.push(500);
     }
@@ -213,6 +392,12 @@ async fn a_websocket_says_and_hears_in_order() {
 #[tokio::test]
 async fn a_command_that_fails_is_told_with_its_own_words() {
     check(exec(&["true"]), 1, true, "`true` in relay: exit 0").await;
+    let prints = |wanted: &str| {
+        let command = ["echo", "PONG"].map(str::to_owned).to_vec();
+        ProbeKind::Exec { command, output: Some(wanted.to_owned()) }
+    };
+    check(prints("PONG"), 1, true, "`echo PONG` in relay: exit 0, \"PONG\"").await;
+    check(prints("PING"), 1, false, "`echo PONG` in relay: exit 0, expected \"PING\"; it said: PONG").await;
     check(
         exec(&["sh", "-c", "echo no response >&2; exit 2"]),
         0,
@@ -234,23 +419,122 @@ async fn a_log_line_is_looked_for_in_the_whole_log() {
     assert!(!right && seen.ends_with("not in the log, whose last line is: request 4999"), "{seen}");
 }
 
-#[tokio::test]
-async fn a_certificate_nobody_signed_is_good_enough_for_a_probe() {
-    let port = encrypted_relay().await;
-    let mut kind = http("/", &[]);
-    if let ProbeKind::Http { tls, .. } = &mut kind {
-        *tls = true;
+/// Certificates of an authority of the test's own, and a server that shows them.
+mod certified {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+    use stack::{Authority, Certificate};
+
+    use super::*;
+
+    /// An authority, as a file of the project holds it.
+    fn authority() -> (CertifiedIssuer<'static, KeyPair>, Authority) {
+        let mut params = CertificateParams::default();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let issuer =
+            CertifiedIssuer::self_signed(params, KeyPair::generate().expect("a key")).expect("signed");
+        let authority = Authority { file: "certs/ca.pem".to_owned(), pem: issuer.pem() };
+        (issuer, authority)
     }
-    check(kind, port, true, "GET / on relay:PORT over TLS: 200").await;
-    let (right, seen) = said(&Loopback::default(), &probe(http("/", &[]), port)).await;
-    assert!(!right, "{seen}");
+
+    /// A server for `name` whose certificate is valid from one year to another.
+    async fn server(issuer: &CertifiedIssuer<'static, KeyPair>, name: &str, years: [i32; 2]) -> u16 {
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        params.not_before = date_time_ymd(years[0], 1, 1);
+        params.not_after = date_time_ymd(years[1], 1, 1);
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, issuer).expect("signed");
+        let key = rustls::pki_types::PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        encrypted_relay(certificate.der().clone(), key).await
+    }
+
+    fn over(certificate: Option<Certificate>) -> Over {
+        Over { tls: true, certificate, ..Over::default() }
+    }
+
+    fn get(certificate: Option<Certificate>) -> ProbeKind {
+        let mut kind = ProbeKind::http("/");
+        if let ProbeKind::Http { over: how, .. } = &mut kind {
+            *how = over(certificate);
+        }
+        kind
+    }
+
+    #[tokio::test]
+    async fn a_certificate_nobody_is_asked_about_is_good_enough_for_a_probe() {
+        let (issuer, _) = authority();
+        let port = server(&issuer, "other", [1990, 1991]).await;
+        check(get(None), port, true, "GET / on relay:PORT over TLS: 200").await;
+        check(ProbeKind::Tls { certificate: None }, port, true, "TLS with relay:PORT: connected").await;
+        let (right, seen) = said(&Loopback::default(), &probe(ProbeKind::http("/"), port)).await;
+        assert!(!right, "{seen}");
+    }
+
+    #[tokio::test]
+    async fn a_certificate_is_valid_long_enough_for_the_name_and_signed_by_the_right_authority() {
+        let (issuer, ours) = authority();
+        let (_, theirs) = authority();
+        let plain = Certificate::default();
+        let signed = |ca: &Authority| Certificate { ca: Some(ca.clone()), ..Certificate::default() };
+        let named = |name: &str| Certificate { name: Some(name.to_owned()), ..signed(&ours) };
+        let left = Certificate { left: Duration::from_secs(365 * 86_400 * 100), ..Certificate::default() };
+        let good = server(&issuer, "relay", [2000, 2099]).await;
+        let expired = server(&issuer, "relay", [1990, 1991]).await;
+        let early = server(&issuer, "relay", [2098, 2099]).await;
+        let other = server(&issuer, "dash.example.org", [2000, 2099]).await;
+        let cases = [
+            (good, &plain, true, "certificate for relay until 2099-01-01"),
+            (good, &signed(&ours), true, "certificate for relay until 2099-01-01"),
+            (good, &signed(&theirs), false, "certificate is not signed by certs/ca.pem"),
+            (good, &left, false, "certificate ends on 2099-01-01, and not 36500d from now"),
+            (expired, &plain, false, "certificate expired on 1991-01-01"),
+            (expired, &signed(&ours), false, "certificate expired on 1991-01-01"),
+            (early, &plain, false, "certificate is not valid before 2098-01-01"),
+            (other, &plain, false, "certificate is for dash.example.org, not for relay"),
+            (other, &named("dash.example.org"), true, "certificate for dash.example.org until 2099-01-01"),
+            (other, &named("a b"), false, "no certificate can be for `a b`: give it a `name`"),
+        ];
+        for (port, certificate, right, expected) in cases {
+            let certificate = Some(certificate.clone());
+            let tls = ProbeKind::Tls { certificate: certificate.clone() };
+            check(tls, port, right, &format!("TLS with relay:PORT: {expected}")).await;
+            let expected = if right { "200" } else { expected };
+            check(get(certificate), port, right, &format!("GET / on relay:PORT over TLS: {expected}")).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn what_does_not_speak_tls_is_told_so() {
+        let port = relay().await;
+        let (right, seen) =
+            said(&Loopback::default(), &probe(ProbeKind::Tls { certificate: None }, port)).await;
+        assert!(!right && seen.starts_with("TLS with relay:PORT: no TLS: "), "{seen}");
+        let (closed, free) = listener().await;
+        drop(closed);
+        let tls = ProbeKind::Tls { certificate: Some(Certificate::default()) };
+        check(tls, free, false, "TLS with relay:PORT: connection refused").await;
+    }
+
+    #[tokio::test]
+    async fn metrics_and_websockets_are_asked_over_tls_as_well() {
+        let (issuer, ours) = authority();
+        let port = server(&issuer, "relay", [2000, 2099]).await;
+        let certificate = Certificate { ca: Some(ours), ..Certificate::default() };
+        let (series, _) = stack::Series::parse("up").expect("a series");
+        let path = "/metrics".to_owned();
+        let metric = ProbeKind::Metric { series, path, min: None, max: None, over: over(Some(certificate)) };
+        let expected = "metric up of relay:PORT over TLS: no metrics; it said: nothing";
+        check(metric, port, false, expected).await;
+        let socket = ProbeKind::Websocket { path: "/ws".to_owned(), steps: Vec::new(), over: over(None) };
+        let expected = "websocket /ws on relay:PORT over TLS: 200 instead of a websocket, as where `Upgrade` is not passed on";
+        check(socket, port, false, expected).await;
+    }
 }
 
-/// Answers one HTTP request after another over TLS, with a certificate of its own making.
-async fn encrypted_relay() -> u16 {
-    let decode = |text: &str| data_encoding::BASE64.decode(text.as_bytes()).expect("base64");
-    let certificate = decode(CERTIFICATE).into();
-    let key = rustls::pki_types::PrivateKeyDer::Pkcs8(decode(KEY).into());
+/// Answers one HTTP request after another over TLS.
+async fn encrypted_relay(
+    certificate: rustls::pki_types::CertificateDer<'static>,
+    key: rustls::pki_types::PrivateKeyDer<'static>,
+) -> u16 {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -294,6 +578,50 @@ async fn waiting_ends_as_soon_as_every_probe_passes() {
         ask_until(&Loopback::default(), &subject(&relay), &probes, within, phase).await.expect("ready");
     assert_eq!(seen.len(), 2);
     assert!(attempts > 1, "it was not there at first");
+}
+
+#[tokio::test]
+async fn a_gate_opens_after_as_many_successes_in_a_row_as_it_asks_for() {
+    let dir = tempfile::tempdir().expect("a directory");
+    // It fails once, at its second time.
+    let counter = dir.path().join("n").display().to_string();
+    let script = format!("echo x >> {counter}; [ $(wc -l < {counter}) -ne 2 ]");
+    let asked = Probe {
+        successes: 3,
+        interval: Some(Duration::from_millis(20)),
+        ..probe(exec(&["sh", "-c", &script]), 0)
+    };
+    let within = Duration::from_secs(30);
+    let ask = |probes| async move {
+        ask_until(&Loopback::default(), &subject(&ServiceName::from("relay")), probes, within, || async {
+            Ok(RUNNING)
+        })
+        .await
+    };
+    let (seen, attempts) = ask(std::slice::from_ref(&asked)).await.expect("it settles");
+    assert_eq!((seen.len(), attempts), (1, 5));
+
+    let deadline = Some(Duration::from_millis(300));
+    let never = [Probe { successes: 1000, deadline, ..asked.clone() }];
+    let err = ask(&never).await.expect_err("it has too little time");
+    assert_eq!(err.to_string(), "`relay` did not become ready in 0.3s");
+    let last = err.last.expect("it was asked").saw;
+    assert!(last.ends_with("of 1000 times in a row"), "{last}");
+}
+
+// shows: D48
+#[tokio::test]
+async fn each_probe_is_waited_for_as_long_as_it_says() {
+    let relay = ServiceName::from("relay");
+    let hurried = Probe { deadline: Some(Duration::from_millis(300)), ..probe(exec(&["false"]), 0) };
+    let probes = [probe(exec(&["true"]), 0), hurried];
+    let within = Duration::from_secs(60);
+    let began = std::time::Instant::now();
+    let err = ask_until(&Loopback::default(), &subject(&relay), &probes, within, || async { Ok(RUNNING) })
+        .await
+        .expect_err("it never passes");
+    assert_eq!(err.because()[0], "`relay` did not become ready in 0.3s");
+    assert!(began.elapsed() < Duration::from_secs(10));
 }
 
 #[tokio::test]
@@ -394,16 +722,3 @@ async fn a_probe_that_cannot_be_asked_is_not_asked_again() {
         "TCP connection to relay: `relay` has not exactly one port, so the probe must name one (`port = …`)"
     );
 }
-
-/// A self-signed certificate for `relay` and its key, made for this test and used nowhere else.
-const CERTIFICATE: &str = "\
-    MIIBiDCCAS+gAwIBAgIUOEi2vBRoBkMOozskUFu2/JBjXEAwCgYIKoZIzj0EAwIwEDEOMAwGA1UEAwwFcmVsYXkwIB\
-    cNMjYxMTIxMTAwNzI4WhgPMjEyNjEwMjgxMDA3MjhaMBAxDjAMBgNVBAMMBXJlbGF5MFkwEwYHKoZIzj0CAQYIKoZI\
-    zj0DAQcDQgAEVMV3a9nx3tuvO5WSp29EkgQKMba2CpnukwEDJMXkwHWyV/4qu0O6tsUChQjkxUFvbf61TH9t+nFqBY\
-    3FR1bINqNlMGMwHQYDVR0OBBYEFE7VqybSYyrbq53ss6+KjfBVV9wkMB8GA1UdIwQYMBaAFE7VqybSYyrbq53ss6+K\
-    jfBVV9wkMA8GA1UdEwEB/wQFMAMBAf8wEAYDVR0RBAkwB4IFcmVsYXkwCgYIKoZIzj0EAwIDRwAwRAIgPEqZ0hmiR2\
-    EI2Cn2sNJffuZYTUZ0sRT8EsVI24g8YqcCIGAkBJpFBT/Nr7xA+xd5oU8gS07WkHpqK7FqoVHefspj";
-const KEY: &str = "\
-    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgMbD7VDQCSaZdo6yk9k376jF3nHp5dN+hqExU28ojWY\
-    WhRANCAARUxXdr2fHe2687lZKnb0SSBAoxtrYKme6TAQMkxeTAdbJX/iq7Q7q2xQKFCOTFQW9t/rVMf236cWoFjcVH\
-    Vsg2";

@@ -1,6 +1,9 @@
 //! To a release: what is replaced, started or left alone, and the cause of each.
 
-use crate::check;
+use plan::Action;
+use stack::ProbeRole;
+
+use crate::{check, world::World};
 
 #[test]
 fn a_first_deploy_makes_everything_and_asks_each_service_before_the_next() {
@@ -517,4 +520,35 @@ fn a_release_is_written_for_a_change_that_touches_no_container() {
          good release 2
          - web is as it should be",
     );
+}
+
+// shows: D43 D44 D45 D48
+#[test]
+fn a_slow_start_has_its_own_time_before_it_is_asked_whether_it_is_ready() {
+    check(
+        "running: nothing
+         shape: web=app:7(probe startup, probe, probe live)",
+        "pull app:7 — web needs it
+         network blog_net
+         write release 1 — every deploy is kept whole, so that it can come back whole
+         create web — it does not exist yet
+         start web
+         startup web
+         probe web
+         watch 1 service — a release is good once it was healthy for 10s
+         current release 1 — release 1 passed its probes
+         good release 1",
+    );
+    let words = "running: nothing\nshape: web=app:7(probe startup, probe, probe live)";
+    let planned = World::read(words).plan().expect("it plans");
+    let asked: Vec<_> = planned
+        .steps
+        .iter()
+        .filter_map(|step| match &step.action {
+            Action::Probe { probes, deadline, .. } => Some((probes[0].role, deadline.as_secs())),
+            Action::Watch { subjects, .. } => Some((subjects[0].2[0].role, 0)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(asked, [(ProbeRole::Startup, 150), (ProbeRole::Ready, 60), (ProbeRole::Live, 0)]);
 }

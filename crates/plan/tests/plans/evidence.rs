@@ -199,7 +199,11 @@ fn output(step: &Step, set: &SetContents) -> Output {
             Output::Restored { counts: [(table.to_owned(), 7)].into(), heartbeat: None }
         }
         Action::Probe { service, probes, .. } => {
-            let seen = |_| ProbeSeen { probe: format!("GET / on {service}"), saw: "200".to_owned() };
+            let seen = |_| ProbeSeen {
+                probe: format!("GET / on {service}"),
+                saw: "200".to_owned(),
+                degraded: false,
+            };
             Output::Probed { seen: probes.iter().map(seen).collect(), attempts: 1 }
         }
         _ => Output::None,

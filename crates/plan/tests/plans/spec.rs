@@ -1,6 +1,6 @@
 //! One service in words: `web=app:7(after db ready, port 8080, secret session)`.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 use plan::{AnonymousSeen, Limits, Phase};
 use stack::{
@@ -198,7 +198,7 @@ impl Spec {
                     other => panic!("`{other}` is no moment"),
                 }
             }
-            "probe" => service.probes.push(probe()),
+            "probe" => service.probes.push(probe(rest)),
             "checked" => service.healthcheck = Some(health_check("CMD")),
             "unchecked" => service.healthcheck = Some(health_check("NONE")),
             "volume" | "external" | "file" | "bind" => self.mount(verb, rest, service, shape),
@@ -319,13 +319,14 @@ fn health_check(first: &str) -> Healthcheck {
     }
 }
 
-fn probe() -> Probe {
-    let kind = ProbeKind::Http {
-        path: "/ready".to_owned(),
-        status: Vec::new(),
-        json: BTreeMap::new(),
-        host: None,
-        tls: false,
+/// One that is asked when `role` says; without a word, of what is ready. A start may take long.
+fn probe(role: &str) -> Probe {
+    let role = match role {
+        "startup" => ProbeRole::Startup,
+        "live" => ProbeRole::Live,
+        _ => ProbeRole::Ready,
     };
-    Probe { kind, port: Some(80), role: ProbeRole::Ready, timeout: Duration::from_secs(5) }
+    let deadline = (role == ProbeRole::Startup).then(|| Duration::from_secs(150));
+
+    Probe { port: Some(80), role, deadline, ..Probe::new(ProbeKind::http("/ready")) }
 }

@@ -52,10 +52,14 @@ fn applied(report: &RunReport) -> String {
     let took = report.seconds.map(|seconds| format!(" Took {}.", duration(seconds))).unwrap_or_default();
     let set = report.set.as_deref().unwrap_or("?");
     let release = report.release.tried.map(|number| number.to_string()).unwrap_or_default();
+    let less = match report.diagnostics.iter().any(|said| said.id == "degraded") {
+        true => ", and degraded",
+        false => "",
+    };
     let mut text = match report.verb {
         "bootstrap" => format!("`{}` has what it needs.{took}", report.stack),
-        "deploy" => format!("release {release} is good.{took}{}", impact(report)),
-        "rollback" => format!("release {release} serves again.{took}{}", impact(report)),
+        "deploy" => format!("release {release} is good{less}.{took}{}", impact(report)),
+        "rollback" => format!("release {release} serves again{less}.{took}{}", impact(report)),
         "backup" => format!("set {set} is complete.{took}"),
         "restore" => format!("set {set} is restored as `{}`.{took}", report.project),
         "destroy" => format!("`{}` is gone.{took}", report.stack),
@@ -121,7 +125,9 @@ fn stuck(report: &RunReport) -> String {
         .filter(|asked| !asked.answers)
         .map(|asked| asked.service.as_str())
         .collect();
-    let left = |step: &&StepReport| matches!(step.state, StepState::Done | StepState::Unchanged);
+    let left = |step: &&StepReport| {
+        matches!(step.state, StepState::Done | StepState::Degraded | StepState::Unchanged)
+    };
     if !silent.is_empty() && !report.steps.iter().any(|step| left(&step)) {
         let (who, do_not) = (silent.join("`, `"), if silent.len() == 1 { "does" } else { "do" });
         return format!(

@@ -104,7 +104,9 @@ fn action(steps: &[&Step]) -> String {
     }
     // The steps a new or replaced container always goes through say nothing more.
     let told: &[&str] = match has("create") {
-        true => &["create", "stop", "keep", "name", "start", "probe", "api", "remove", "clear", "wait"],
+        true => {
+            &["create", "stop", "keep", "name", "start", "startup", "probe", "api", "remove", "clear", "wait"]
+        }
         false => &[],
     };
     for step in steps {

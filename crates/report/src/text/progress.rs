@@ -9,7 +9,7 @@ use super::{
     plan::IMPACT,
     style::Style,
 };
-use crate::run::{revived_in, seconds_of};
+use crate::run::{is_degraded, revived_in, seconds_of};
 
 /// The lines of one entry. `progress` has already taken it.
 pub fn progress(plan: &Plan, progress: &Progress, entry: &Entry, style: Style) -> Vec<String> {
@@ -17,7 +17,7 @@ pub fn progress(plan: &Plan, progress: &Progress, entry: &Entry, style: Style) -
         return match entry {
             Entry::Abandoned { because, .. } => vec![format!("  taking back: {because}")],
             Entry::Revived { service, output, .. } => {
-                vec![revival_line(plan, progress, service, &style.good("✓"), &answered(output))]
+                vec![revival_line(plan, progress, service, &mark_of(output, style), &answered(output))]
             }
             Entry::ReviveFailed { service, because, .. } => {
                 let cause = because.first().map(|cause| one_line(cause)).unwrap_or_default();
@@ -32,7 +32,7 @@ pub fn progress(plan: &Plan, progress: &Progress, entry: &Entry, style: Style) -
         Entry::Succeeded { output: Output::Left { because }, .. } => {
             line("·".to_owned(), &format!("left for the next run: {}", one_line(because)))
         }
-        Entry::Succeeded { output, .. } => line(style.good("✓"), &made(step, output)),
+        Entry::Succeeded { output, .. } => line(mark_of(output, style), &made(step, output)),
         Entry::Failed { because, .. } => {
             line(style.bad("✗"), &because.first().map(|cause| one_line(cause)).unwrap_or_default())
         }
@@ -68,7 +68,9 @@ fn revival_line(plan: &Plan, progress: &Progress, service: &ServiceName, mark: &
 /// What a service that was brought back answered.
 fn answered(output: &Output) -> String {
     match output {
-        Output::Probed { attempts, .. } => format!("answers after {}", count(*attempts as usize, "probe")),
+        Output::Probed { attempts, .. } => {
+            format!("{} after {}", health(output, "answers"), count(*attempts as usize, "probe"))
+        }
         _ => String::new(),
     }
 }
@@ -84,6 +86,15 @@ fn in_columns(plan: &Plan, mark: &str, [kind, subject, took]: [&str; 3], said: &
     line.trim_end().to_owned()
 }
 
+/// What works with less is not shown as well.
+fn mark_of(output: &Output, style: Style) -> String {
+    if is_degraded(output) { style.middling("!") } else { style.good("✓") }
+}
+
+fn health<'w>(output: &Output, well: &'w str) -> &'w str {
+    if is_degraded(output) { "degraded" } else { well }
+}
+
 /// What a finished step made or found, in a few words.
 fn made(step: &Step, output: &Output) -> String {
     match output {
@@ -93,7 +104,9 @@ fn made(step: &Step, output: &Output) -> String {
             let id = id.strip_prefix("sha256:").unwrap_or(id);
             id.chars().take(12).collect()
         }
-        Output::Probed { attempts, .. } => format!("healthy after {}", count(*attempts as usize, "probe")),
+        Output::Probed { attempts, .. } => {
+            format!("{} after {}", health(output, "healthy"), count(*attempts as usize, "probe"))
+        }
         Output::Secret { version } => format!("version {version}"),
         Output::Keys { list } => count(list.keys.len(), "key"),
         Output::Canaries { canaries } => match step.action {

@@ -38,6 +38,11 @@ impl Style {
         self.dress("32", text)
     }
 
+    /// Neither good nor bad: it works, with less.
+    pub(crate) fn middling(self, text: &str) -> String {
+        self.dress("33", text)
+    }
+
     pub(crate) fn bad(self, text: &str) -> String {
         self.dress("31", text)
     }

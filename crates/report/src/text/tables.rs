@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::{
+    diagnostics::one_line,
     measure::{age, bytes, minute},
     style::Style,
     table::table,
@@ -62,21 +63,31 @@ pub fn backups(report: &BackupsReport) -> String {
     text
 }
 
+fn mark_of(service: &crate::ServiceStatus, style: Style) -> (&'static str, String) {
+    match (service.well, service.degraded) {
+        (true, _) => ("✓", style.good("✓")),
+        (false, true) => ("!", style.middling("!")),
+        (false, false) => ("✗", style.bad("✗")),
+    }
+}
+
 /// How a stack stands.
 pub fn status(report: &StatusReport, style: Style) -> String {
     let release = report.current.map_or_else(|| "nothing deployed".to_owned(), |it| format!("release {it}"));
     let mut text = format!("{} · {} · {release} · {}\n", report.stack, report.shape, report.engine);
     let row = |service: &crate::ServiceStatus| {
         let release = service.release.map(|release| format!("release {release}")).unwrap_or_default();
-        let mark = if service.well { "✓" } else { "✗" };
+        let (mark, _) = mark_of(service, style);
         let name = format!("{mark} {}", service.service);
         vec![name, service.state.clone(), release, service.ports.join(" ")]
     };
     let rows = table("  ", &report.services.iter().map(row).collect::<Vec<_>>());
     for (line, service) in rows.lines().zip(&report.services) {
-        let (mark, dressed) =
-            if service.well { ("✓", style.good("✓")) } else { ("✗", style.bad("✗")) };
+        let (mark, dressed) = mark_of(service, style);
         let _ = writeln!(text, "{}", line.replacen(mark, &dressed, 1));
+        if let Some(saw) = &service.saw {
+            let _ = writeln!(text, "      {}", one_line(saw));
+        }
     }
     for other in &report.others {
         let _ = writeln!(text, "  · {other}  belongs to no service of this shape");

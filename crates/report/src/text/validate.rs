@@ -20,7 +20,11 @@ pub fn validate(report: &ValidateReport, style: Style) -> String {
             let _ = writeln!(text, "{heading}");
         }
         for asked in asked {
-            let mark = if asked.passed { style.good("✓") } else { style.bad("✗") };
+            let mark = match (asked.passed, asked.degraded) {
+                (true, false) => style.good("✓"),
+                (true, true) => style.middling("!"),
+                (false, _) => style.bad("✗"),
+            };
             let _ = writeln!(text, "  {mark} {}: {}", asked.question, one_line(&asked.saw));
         }
     }
@@ -32,8 +36,15 @@ pub fn validate(report: &ValidateReport, style: Style) -> String {
     }
     let failed = report.asked.iter().filter(|asked| !asked.passed).count();
     let asked = count(report.asked.len(), "question");
+    let degraded = report.asked.iter().filter(|asked| asked.passed && asked.degraded).count();
+    let degraded = match degraded {
+        0 => String::new(),
+        some => format!(", {} degraded", count(some, "answer")),
+    };
+    let asked = format!("{asked}{degraded}");
     let _ = match (failed, report.drift.len()) {
-        (0, 0) => writeln!(text, "{asked}, every answer as it should be"),
+        (0, 0) if degraded.is_empty() => writeln!(text, "{asked}, every answer as it should be"),
+        (0, 0) => writeln!(text, "{asked}, every other as it should be"),
         (failed, 0) => writeln!(text, "{asked}, {} wrong", count(failed, "answer")),
         (failed, drift) => {
             writeln!(text, "{asked}, {} wrong · {}", count(failed, "answer"), count(drift, "difference"))

@@ -9,7 +9,7 @@ use plan::{
     set::{Canary, MANIFEST_SCHEMA, Manifest, Object, Role, SetId},
 };
 use report::{RunReport, Told, run_report, text, text::Style};
-use stack::{Probe, ProbeKind, ProbeRole, StackName, State, StateKind, Transit};
+use stack::{Probe, ProbeKind, StackName, State, StateKind, Transit};
 
 use crate::samples::{at, fold, plan_of, step};
 
@@ -151,8 +151,7 @@ fn drill(services: &[&str], recovery_target_secs: u64) -> Plan {
     }
     let asked = if services.contains(&"web") { "web" } else { "db" };
     let kind = ProbeKind::Tcp;
-    let probes =
-        vec![Probe { kind, port: Some(80), role: ProbeRole::Ready, timeout: Duration::from_secs(5) }];
+    let probes = vec![Probe { port: Some(80), ..Probe::new(kind) }];
     let (container, deadline) = (format!("blog-drill-{asked}-1"), Duration::from_secs(60));
     steps.push(("probe", asked, Action::Probe { service: asked.into(), container, probes, deadline }));
     let goal = Goal {
@@ -186,7 +185,8 @@ fn output(action: &Action) -> Output {
             heartbeat: Some("2026-11-21T02:59:58Z".parse().expect("a timestamp")),
         },
         Action::Probe { .. } => {
-            let seen = ProbeSeen { probe: "GET /health/ready".to_owned(), saw: "200".to_owned() };
+            let seen =
+                ProbeSeen { probe: "GET /health/ready".to_owned(), saw: "200".to_owned(), degraded: false };
             Output::Probed { seen: vec![seen], attempts: 1 }
         }
         Action::WriteEvidence { .. } => Output::Wrote { path: "evidence/1.json".to_owned() },

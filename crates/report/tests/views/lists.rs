@@ -72,6 +72,8 @@ fn a_stack_is_shown_service_by_service() {
         container: None,
         state: state.to_owned(),
         well,
+        degraded: false,
+        saw: None,
         release: well.then_some(42),
         ports: if well { vec!["0.0.0.0:80→80".to_owned()] } else { Vec::new() },
     };
@@ -108,6 +110,7 @@ fn a_live_stack_answers_where_it_must_and_nowhere_else() {
         must_answer,
         saw: saw.to_owned(),
         passed,
+        degraded: false,
     };
     let drift = Diagnostic::error("attached-elsewhere", "`db` is attached to `blog_edge`");
     let report = ValidateReport {

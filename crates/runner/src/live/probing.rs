@@ -8,6 +8,7 @@ use host::{
 };
 use plan::{Output, Phase, ProbeSeen};
 use stack::{Probe, ServiceName};
+use tokio::time::Instant;
 
 use super::LiveWorld;
 use crate::StepError;
@@ -16,6 +17,9 @@ use crate::StepError;
 const ROUND: Duration = Duration::from_secs(1);
 /// Between two looks at a container that should end.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// What each probe of a container said last, and when.
+type Heard = Vec<Option<(Instant, ProbeSeen)>>;
 
 impl LiveWorld {
     /// The project's name, as the engine knows it.
@@ -50,28 +54,34 @@ impl LiveWorld {
         subjects: &[(ServiceName, String, Vec<Probe>)],
         lasting: Duration,
     ) -> Result<Output, StepError> {
-        let until = tokio::time::Instant::now() + lasting;
+        let until = Instant::now() + lasting;
         let mut rounds = 0;
-        let mut seen = Vec::new();
+        let mut heard: Vec<Heard> = subjects.iter().map(|(_, _, probes)| vec![None; probes.len()]).collect();
         loop {
             rounds += 1;
-            seen.clear();
-            for (service, container, probes) in subjects {
-                seen.extend(self.look_once(service, container, probes).await?);
+            let last = Instant::now() >= until;
+            for ((service, container, probes), heard) in subjects.iter().zip(&mut heard) {
+                if last {
+                    heard.fill(None);
+                }
+                self.look_once(service, container, probes, heard).await?;
             }
-            if tokio::time::Instant::now() >= until {
+            if last {
+                let seen = heard.into_iter().flatten().flatten().map(|(_, seen)| seen).collect();
                 return Ok(Output::Probed { seen, attempts: rounds });
             }
-            tokio::time::sleep(ROUND).await;
+            tokio::time::sleep(ROUND.min(until.saturating_duration_since(Instant::now()))).await;
         }
     }
 
+    /// Looks at a container, and asks those of its probes whose interval has passed since they were heard.
     async fn look_once(
         &self,
         service: &ServiceName,
         container: &str,
         probes: &[Probe],
-    ) -> Result<Vec<ProbeSeen>, StepError> {
+        heard: &mut Heard,
+    ) -> Result<(), StepError> {
         let failed = |why: String| StepError::because(vec![format!("`{service}` did not stay healthy"), why]);
         let phase = phase_of(self.engine.as_ref(), &self.project(), container)
             .await
@@ -82,17 +92,18 @@ impl LiveWorld {
             None => return Err(failed("its container is gone".to_owned())),
         }
         let subject = Subject { service, container, port: self.port_of(service) };
-        let mut seen = Vec::new();
-        for probe in probes {
-            seen.push(
-                ask(self.engine.as_ref(), &subject, probe).await.map_err(|err| failed(err.to_string()))?,
-            );
+        for (probe, heard) in probes.iter().zip(heard) {
+            let due = |since: Instant| since.elapsed() >= probe.interval.unwrap_or_default();
+            if heard.as_ref().is_none_or(|(since, _)| due(*since)) {
+                let seen = ask(self.engine.as_ref(), &subject, probe).await;
+                *heard = Some((Instant::now(), seen.map_err(|err| failed(err.to_string()))?));
+            }
         }
-        Ok(seen)
+        Ok(())
     }
 
     pub(super) async fn await_exit(&self, container: &str, deadline: Duration) -> Result<Output, StepError> {
-        let until = tokio::time::Instant::now() + deadline;
+        let until = Instant::now() + deadline;
         loop {
             let phase = phase_of(self.engine.as_ref(), &self.project(), container)
                 .await
@@ -103,7 +114,7 @@ impl LiveWorld {
                     return Err(StepError::failed(format!("`{container}` ended with {code}")));
                 }
                 None => return Err(StepError::failed(format!("`{container}` is gone"))),
-                Some(_) if tokio::time::Instant::now() >= until => {
+                Some(_) if Instant::now() >= until => {
                     let waited = diag::duration(deadline);
                     return Err(StepError::failed(format!("`{container}` had not ended after {waited}")));
                 }

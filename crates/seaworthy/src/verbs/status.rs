@@ -1,6 +1,7 @@
 //! `status`: what is.
 
 use diag::{Exit, Stop};
+use report::Ailing;
 
 use crate::{context, settings::Settings, view::View};
 
@@ -9,6 +10,11 @@ pub(crate) async fn status(settings: &Settings, view: &View) -> Result<Exit, Sto
     let facts = operations.facts().await?;
     let unfinished = operations.runs().unfinished().map_err(|err| context::unreadable_runs(&err))?;
     let unfinished = unfinished.as_ref().map(|run| run.id.as_str());
-    view.status(&report::status_report(&operations.shape, &facts, unfinished));
+    let ailing = operations.ailing(&facts).await.into_iter().map(|(container, answer)| {
+        let told = format!("{}: {}", answer.question, answer.saw);
+        (container, if answer.degraded { Ailing::Degraded(told) } else { Ailing::Silent(told) })
+    });
+    let ailing = ailing.collect();
+    view.status(&report::status_report(&operations.shape, &facts, &ailing, unfinished));
     Ok(Exit::Done)
 }

@@ -16,6 +16,7 @@ pub(crate) async fn validate(settings: &Settings, view: &View) -> Result<Exit, S
             must_answer: answer.must_answer,
             saw: answer.saw,
             passed: answer.passed,
+            degraded: answer.degraded,
         })
         .collect();
     let report = ValidateReport::new(&operations.shape, asked, &validation.drift, validation.not_asked);

@@ -171,7 +171,7 @@ pub(crate) struct RawProcess {
     pub(crate) environment: BTreeMap<String, String>,
 }
 
-/// One probe: exactly one of http, tcp, exec, log, websocket.
+/// One probe: exactly one of http, tcp, tls, exec, file, log, metric, websocket.
 #[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct RawProbe {
@@ -179,28 +179,67 @@ pub(crate) struct RawProbe {
     pub(crate) http: Option<String>,
     /// A TCP connection.
     pub(crate) tcp: Option<bool>,
+    /// Alone: a TLS handshake. With http, metric or websocket: ask over TLS.
+    pub(crate) tls: Option<bool>,
     /// A command inside the container that must end with 0.
     pub(crate) exec: Option<Vec<String>>,
+    /// Absolute path of a file or directory that must be there, as the container sees it.
+    pub(crate) file: Option<String>,
     /// Text that a line of the log must contain.
     pub(crate) log: Option<String>,
+    /// A value in the text format of Prometheus: a name, with the labels that matter.
+    pub(crate) metric: Option<String>,
     /// A websocket at this path.
     pub(crate) websocket: Option<String>,
-    /// Accepted status codes. Default: 200 to 399.
+    /// http: accepted status codes. Default: 200 to 399.
     pub(crate) status: Option<Vec<u16>>,
-    /// JSON fields that must have these values; `*` means: present.
+    /// http: JSON fields that must have these values; `*` means: present.
     pub(crate) json: Option<BTreeMap<String, serde_json::Value>>,
-    /// `Host` header.
+    /// http: JSON fields of which one with this value means that the service works, with less. It passes, and is not
+    /// shown as well.
+    pub(crate) degraded: Option<BTreeMap<String, serde_json::Value>>,
+    /// http: redirects to follow. Default: none, a redirect is an answer.
+    pub(crate) redirects: Option<u8>,
+    /// metric: where the metrics are. Default: /metrics.
+    pub(crate) path: Option<String>,
+    /// metric: the least it may be.
+    pub(crate) min: Option<f64>,
+    /// metric: the most it may be.
+    pub(crate) max: Option<f64>,
+    /// http, metric, websocket: `Host` header.
     pub(crate) host: Option<String>,
-    /// Speak TLS, without checking the name.
-    pub(crate) tls: Option<bool>,
-    /// What is sent over the websocket and what must come back.
+    /// http, metric, websocket: further headers. No secrets: plans show them.
+    pub(crate) headers: Option<BTreeMap<String, String>>,
+    /// With `tls`: what the certificate must be. Default: it is not looked at.
+    pub(crate) certificate: Option<RawCertificate>,
+    /// exec: text that the command must print.
+    pub(crate) output: Option<String>,
+    /// websocket: what is sent and what must come back, in order.
     pub(crate) steps: Option<Vec<WebsocketStep>>,
     /// Container port, where the service has several.
     pub(crate) port: Option<u16>,
-    /// When it is asked. Default: ready.
+    /// When it is asked. Default: ready. Where one list is given, it serves all three.
     pub(crate) r#for: ProbeRole,
     /// Time one attempt may take. Default: 5s.
     pub(crate) timeout: Option<Lasting>,
+    /// How long a deploy waits for it. Default: `timeout` of `[stack]`.
+    pub(crate) deadline: Option<Lasting>,
+    /// Time between two attempts. Default: 250ms, doubling up to 1s.
+    pub(crate) interval: Option<Lasting>,
+    /// Times in a row it must pass. Default: 1.
+    pub(crate) successes: Option<u32>,
+}
+
+/// `certificate` of a probe.
+#[derive(Debug, Clone, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub(crate) struct RawCertificate {
+    /// The name it must be for. Default: `host`, else the service's name.
+    pub(crate) name: Option<String>,
+    /// File, in PEM, with the certificates of who must have signed it. Default: not asked.
+    pub(crate) ca: Option<String>,
+    /// Time for which it must still be valid, such as `14d`.
+    pub(crate) left: Option<Lasting>,
 }
 
 /// `[state.NAME]`: exactly one of postgres, sqlite, transit, discard.

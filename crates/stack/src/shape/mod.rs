@@ -9,6 +9,7 @@ mod networks;
 mod probe;
 mod resources;
 mod secret;
+mod series;
 mod service;
 mod state;
 
@@ -22,9 +23,10 @@ pub use mounts::{
     BindOptions, ContentId, FileMount, FileSource, Mount, MountSource, Recursive, Volume, VolumesFrom,
 };
 pub use networks::{Attachment, Exposed, Ipam, IpamPool, Network, Port};
-pub use probe::{Probe, ProbeKind, ProbeRole, WebsocketStep};
+pub use probe::{Authority, Certificate, Over, Probe, ProbeKind, ProbeRole, WebsocketStep};
 pub use resources::{Blkio, BlkioRate, BlkioWeight, Device, DeviceRequest, Resources, Ulimit};
 pub use secret::{SecretKind, SecretSpec};
+pub use series::Series;
 pub use service::{
     Condition, Dependency, Healthcheck, Hook, Logging, Namespace, ProcessSpec, PullPolicy, Restart, Service,
 };

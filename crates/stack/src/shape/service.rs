@@ -4,7 +4,9 @@ use std::{collections::BTreeMap, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Attachment, Build, Exposed, FileMount, FileSource, Mount, Port, Probe, Resources, VolumesFrom};
+use super::{
+    Attachment, Build, Exposed, FileMount, FileSource, Mount, Port, Probe, ProbeRole, Resources, VolumesFrom,
+};
 use crate::{
     names::{NetworkKey, SecretName, ServiceName},
     text::Text,
@@ -280,6 +282,19 @@ impl Service {
             VolumesFrom::Service { service, .. } => Some(service),
             VolumesFrom::Container { .. } => None,
         })
+    }
+
+    /// Its probes for a moment of its life, in order. A start has none but its own; where nothing is said for one of
+    /// the other two, what is said for another serves.
+    pub fn probes_for(&self, role: ProbeRole) -> Vec<&Probe> {
+        let serve: &[ProbeRole] = match role {
+            ProbeRole::Startup => &[ProbeRole::Startup],
+            ProbeRole::Ready => &[ProbeRole::Ready, ProbeRole::Live, ProbeRole::Startup],
+            ProbeRole::Live => &[ProbeRole::Live, ProbeRole::Ready, ProbeRole::Startup],
+        };
+        let of =
+            |role: &ProbeRole| self.probes.iter().filter(|probe| probe.role == *role).collect::<Vec<_>>();
+        serve.iter().map(of).find(|probes| !probes.is_empty()).unwrap_or_default()
     }
 
     /// The one port probes talk to when they name none.

@@ -90,7 +90,8 @@ impl State {
             other => return Err(format!("it is {other:?}").to_lowercase()),
         }
         if probes.is_empty() {
-            return Ok(vec![ProbeSeen { probe: format!("state of {container}"), saw: "running".to_owned() }]);
+            let (probe, saw) = (format!("state of {container}"), "running".to_owned());
+            return Ok(vec![ProbeSeen { probe, saw, degraded: false }]);
         }
         probes.iter().map(|probe| self.answer(container, made, &probe.kind)).collect()
     }
@@ -110,6 +111,7 @@ impl State {
             (_, ProbeKind::Http { .. }) if made.sealed => return Err("503, it is sealed".to_owned()),
             _ => {}
         }
-        Ok(ProbeSeen { probe: format!("probe of {container}"), saw: "as it should be".to_owned() })
+        let (probe, saw) = (format!("probe of {container}"), "as it should be".to_owned());
+        Ok(ProbeSeen { probe, saw, degraded: false })
     }
 }
