@@ -35,6 +35,7 @@ fn networks() {
         "driver_opts": { "o": "1" }, "gw_priority": 3, "interface_name": "eth7", "mac_address": "02:42:ac:11:00:09" });
     let told = json!({ "Aliases": names, "GwPriority": 3,
         "IPAMConfig": { "IPv4Address": "10.1.0.9", "IPv6Address": "fd00::9", "LinkLocalIPs": ["169.254.8.8"] },
+        "IPAddress": "10.1.0.9", "IPv6Gateway": "fd00::9",
         "DriverOpts": { "o": "1", "com.docker.network.endpoint.ifname": "eth7" }, "MacAddress": "02:42:ac:11:00:09" });
     check_networks(
         (1, 49),
