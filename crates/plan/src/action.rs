@@ -228,6 +228,9 @@ pub enum Effect {
         platform: Option<String>,
         /// Pull even when it is there.
         always: bool,
+        /// The very image, by its id: pulled by `image`, which then names its digest, where it is not here any more.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        id: Option<String>,
     },
     /// Build the image, from files of this machine or from where the engine fetches them.
     BuildImage {
@@ -386,6 +389,9 @@ pub struct Container {
     pub number: u32,
     /// The release it belongs to; 0 for a key store that is made before any. See [`Container::of_release`].
     pub release: u64,
+    /// The id of the very image it is made from, where its reference names another one now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_id: Option<String>,
     /// What it is made from: changes whenever the container would differ.
     pub identity: String,
     /// The settings as declared. Networks, mounts and files are in the fields below, resolved.
@@ -401,6 +407,11 @@ pub struct Container {
 }
 
 impl Container {
+    /// The image it is made from, as the engine is told it.
+    pub fn image(&self) -> &str {
+        self.image_id.as_deref().unwrap_or(&self.settings.image)
+    }
+
     /// The release whose content it is made from; `None`: none is there yet, and the files just read are all there is.
     pub fn of_release(&self) -> Option<u64> {
         (self.release > 0).then_some(self.release)

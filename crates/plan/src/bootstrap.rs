@@ -63,6 +63,7 @@ fn hold_ceremony(
         release: 0,
         policy,
         compose: &facts.compose,
+        images: None,
         volumes_are_ours: false,
     };
     let container = placing.wanted(service);

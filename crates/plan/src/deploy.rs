@@ -31,6 +31,7 @@ pub fn deploy(shape: &Shape, facts: &Facts, policy: &Policy) -> Result<Plan, Sto
         release: number,
         policy,
         compose: &facts.compose,
+        images: None,
         volumes_are_ours: false,
     };
     let changed_for_us = current_release(facts).is_none_or(|release| *release.shape != *shape);

@@ -59,6 +59,7 @@ fn numbered(
         service: service.clone(),
         number,
         release,
+        image_id: None,
         identity: String::new(),
         networks: networks_of(shape, service, &settings),
         mounts: mounts_of(shape, &settings),

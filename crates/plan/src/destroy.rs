@@ -42,6 +42,7 @@ pub fn destroy(shape: &Shape, volumes: bool, facts: &Facts, policy: &Policy) -> 
         release,
         policy,
         compose: &facts.compose,
+        images: None,
         volumes_are_ours: false,
     };
     for seen in containers {

@@ -32,6 +32,7 @@ pub fn drill(contents: &SetContents, facts: &Facts, policy: &Policy) -> Result<P
         release: contents.manifest.release.unwrap_or(1),
         policy,
         compose: &facts.compose,
+        images: None,
         volumes_are_ours: true,
     };
     bring_back(contents, &placing, &mut steps);

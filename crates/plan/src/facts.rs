@@ -264,9 +264,39 @@ pub struct ReleaseSeen {
     /// What Compose would label with what its shape says.
     #[serde(default)]
     pub compose: ComposeHashes,
+    /// The images it was made from, by reference as written. One that was kept before images were has none.
+    #[serde(default)]
+    pub images: BTreeMap<String, ImageKept>,
     /// It passed its probes and its watch at least once.
     #[serde(default)]
     pub was_good: bool,
+}
+
+/// An image that a release was made from: a tag may name another one since.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageKept {
+    /// Image id.
+    pub id: String,
+    /// `NAME@sha256:…` by which it can be pulled, where it came from a registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pulled_as: Option<String>,
+}
+
+impl ImageKept {
+    /// What a release keeps of an image of this reference, as it was seen.
+    pub fn of(reference: &str, seen: &ImageSeen) -> Self {
+        let pulled_as = seen.digest.as_ref().map(|digest| format!("{}@{digest}", repository(reference)));
+        Self { id: seen.id.clone(), pulled_as }
+    }
+}
+
+/// A reference without tag and digest. A colon before the last slash is that of a port.
+fn repository(reference: &str) -> &str {
+    let name = reference.split_once('@').map_or(reference, |(name, _)| name);
+    match name.rsplit_once(':') {
+        Some((name, tag)) if !tag.contains('/') => name,
+        _ => name,
+    }
 }
 
 /// A secret in the sealed store.

@@ -32,7 +32,8 @@ impl Placing<'_> {
             }
             for image in mounted(service).filter(|image| !self.facts.images.contains_key(*image)) {
                 if fetched.insert(image.clone()) {
-                    let effect = Effect::EnsureImage { image: image.clone(), platform: None, always: false };
+                    let effect =
+                        Effect::EnsureImage { image: image.clone(), platform: None, always: false, id: None };
                     steps.engine("pull", image, effect, &needed_by(name));
                 }
             }
@@ -53,6 +54,12 @@ impl Placing<'_> {
     ///
     /// What is built from files that are here is not asked for elsewhere first.
     fn fetch(&self, name: &ServiceName, service: &Service) -> Option<(Effect, Vec<String>)> {
+        if let Some(kept) = self.very_image(&service.image) {
+            let because = vec![format!("release {} was made from this very image", self.release)];
+            let image = kept.pulled_as.clone().unwrap_or_else(|| service.image.clone());
+            let (platform, id) = (service.platform.clone(), Some(kept.id.clone()));
+            return Some((Effect::EnsureImage { image, platform, always: false, id }, because));
+        }
         if let Some(archive) = &service.archive {
             return self.load(name, service, archive);
         }
@@ -72,7 +79,7 @@ impl Placing<'_> {
                 let release = written.then_some(self.release);
                 Effect::BuildImage { image, build: Box::new(build), secrets, release }
             }
-            None => Effect::EnsureImage { image, platform, always: seen.is_some() },
+            None => Effect::EnsureImage { image, platform, always: seen.is_some(), id: None },
         };
         Some((effect, because))
     }

@@ -47,8 +47,8 @@ pub use destroy::destroy;
 pub use drill::{drill, drill_shape};
 pub use evidence::evidence;
 pub use facts::{
-    AnonymousSeen, ArchiveSeen, Attested, ComposeHashes, ContainerSeen, Facts, HostSeen, ImageSeen,
-    KeyStoreSeen, Limits, NetworkSeen, Phase, ReleaseSeen, SecretSeen, SetSeen, VolumeSeen,
+    AnonymousSeen, ArchiveSeen, Attested, ComposeHashes, ContainerSeen, Facts, HostSeen, ImageKept,
+    ImageSeen, KeyStoreSeen, Limits, NetworkSeen, Phase, ReleaseSeen, SecretSeen, SetSeen, VolumeSeen,
 };
 pub use journal::{Entry, JournalError, Next, Outcome, Output, Outputs, ProbeSeen, Progress, Revived};
 pub use lint::lint;

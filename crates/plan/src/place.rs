@@ -15,13 +15,13 @@
 //! the volumes were made by the same run: they go, and a container that was kept would hold them. What was stopped is
 //! no undo's business: it is brought back once all steps are taken back, see `revival`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stack::{Condition, Hook, MountSource, Probe, ProbeRole, Service, ServiceName, Shape};
 
 use crate::{
-    Action, AnonymousSeen, ComposeHashes, Container, ContainerSeen, Effect, Facts, KeyStep, Moment, Phase,
-    Policy, ResolvedMount, StepId, Thing,
+    Action, AnonymousSeen, ComposeHashes, Container, ContainerSeen, Effect, Facts, ImageKept, KeyStep,
+    Moment, Phase, Policy, ResolvedMount, StepId, Thing,
     desired::{self, Versions},
     rollout::leftovers,
     steps::Steps,
@@ -39,6 +39,8 @@ pub(crate) struct Placing<'a> {
     pub(crate) policy: &'a Policy,
     /// What Compose would label with what the shape says.
     pub(crate) compose: &'a ComposeHashes,
+    /// The images that a release was made from, where it is one that comes back.
+    pub(crate) images: Option<&'a BTreeMap<String, ImageKept>>,
     /// Volumes made by this run are removed when it is taken back: true only where they were absent on purpose
     /// (restore, drill).
     pub(crate) volumes_are_ours: bool,
@@ -77,7 +79,15 @@ impl Placing<'_> {
         if let Some(hash) = self.compose.services.get(&container.service) {
             container.labels.insert(CONFIG_HASH.to_owned(), hash.clone());
         }
+        container.image_id = self.very_image(&container.settings.image).map(|kept| kept.id.clone());
         container
+    }
+
+    /// The image that a reference meant when the release was made, where it means another one now, or none.
+    pub(crate) fn very_image(&self, reference: &str) -> Option<&ImageKept> {
+        let kept = self.images?.get(reference)?;
+        let now = self.facts.images.get(reference);
+        (!kept.id.is_empty() && now.is_none_or(|now| now.id != kept.id)).then_some(kept)
     }
 
     /// What all containers of `service` should be, first to last.

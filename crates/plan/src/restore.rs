@@ -54,6 +54,7 @@ pub fn restore(contents: &SetContents, shape: &Shape, facts: &Facts, policy: &Po
         release: number,
         policy,
         compose: &facts.compose,
+        images: None,
         volumes_are_ours: true,
     };
     bring_back(contents, &placing, &mut steps);

@@ -26,6 +26,7 @@ pub fn rollback(to: Option<u64>, facts: &Facts, policy: &Policy) -> Result<Plan,
         release: target.number,
         policy,
         compose: &target.compose,
+        images: Some(&target.images),
         volumes_are_ours: false,
     };
     let mut plan = Plan::empty(Verb::Rollback, shape, facts, policy);

@@ -234,8 +234,13 @@ fn reasons_to_replace(placing: &Placing<'_>, wanted: &Container, seen: &Containe
         return if said.is_empty() { vec!["what it is made from changed".to_owned()] } else { said };
     }
     let image = placing.facts.images.get(&wanted.settings.image);
-    let another = image.is_some_and(|image| !seen.image_id.is_empty() && image.id != seen.image_id);
-    let image = another.then(|| format!("`{}` names another image now", wanted.settings.image));
+    let image = wanted.image_id.as_ref().or(image.map(|image| &image.id));
+    let another = image.is_some_and(|id| !seen.image_id.is_empty() && *id != seen.image_id);
+    let reference = &wanted.settings.image;
+    let image = another.then(|| match &wanted.image_id {
+        Some(_) => format!("`{reference}` named another image when the release was made"),
+        None => format!("`{reference}` names another image now"),
+    });
     let by_hand = drift::of(placing.shape, placing.facts, &wanted.service, seen).into_iter();
     let by_hand = by_hand.filter(|drift| matches!(drift, Drift::Detached(_) | Drift::Limit(..)));
     image.into_iter().chain(by_hand.map(|drift| drift.says())).collect()

@@ -14,7 +14,7 @@ use std::{
 };
 
 use host::files::{Readers, make_dir, replace, sync_parent};
-use plan::ComposeHashes;
+use plan::{ComposeHashes, ImageKept};
 use secrets::{Keyring, Secret};
 use serde::{Deserialize, Serialize};
 use stack::{ContentId, Materials, SecretName, Shape, Tree};
@@ -42,6 +42,9 @@ pub struct Release {
     /// What Compose would label with what the shape says.
     #[serde(default)]
     pub compose: ComposeHashes,
+    /// The images it was made from, by reference as written.
+    #[serde(default)]
+    pub images: BTreeMap<String, ImageKept>,
 }
 
 /// Why a release could not be kept or read.
@@ -112,7 +115,8 @@ impl Release {
     pub fn new(number: u64, shape: Shape, secrets: BTreeMap<SecretName, u32>, now: jiff::Timestamp) -> Self {
         let tool = env!("CARGO_PKG_VERSION").to_owned();
         let (schema, shape, compose) = (SCHEMA.to_owned(), Box::new(shape), ComposeHashes::default());
-        Self { schema, number, written_at: now, tool, shape, secrets, compose }
+        let images = BTreeMap::new();
+        Self { schema, number, written_at: now, tool, shape, secrets, compose, images }
     }
 
     /// Writes it whole, or not at all; done already where it exists.

@@ -137,7 +137,7 @@ fn archives_of(shape: &Shape) -> BTreeMap<String, String> {
 }
 
 /// Images that services are made of, or mount.
-fn images_of(shape: &Shape) -> Vec<String> {
+pub(crate) fn images_of(shape: &Shape) -> Vec<String> {
     let of_service = |service: &stack::Service| {
         let mounted = service.mounts.iter().filter_map(|mount| match &mount.source {
             stack::MountSource::Image { image, .. } => Some(image.clone()),
@@ -161,6 +161,7 @@ fn releases(dir: &StackDir) -> Result<Vec<ReleaseSeen>, SurveyError> {
         shape: release.shape,
         secrets: release.secrets,
         compose: release.compose,
+        images: release.images,
     };
     Ok(Release::list(dir)?.into_iter().map(seen).collect())
 }

@@ -26,9 +26,13 @@ impl Docker {
         contents: &dyn Contents,
     ) -> Result<Output, EngineError> {
         match effect {
-            Effect::EnsureImage { image, platform, always } => {
+            Effect::EnsureImage { image, platform, always, id } => {
                 let platform = platform.as_deref();
-                self.ensure_image(Wanted { image, platform, always: *always }).await
+                let wanted = Wanted { image, platform, always: *always };
+                match id {
+                    Some(id) => self.ensure_very_image(wanted, id).await,
+                    None => self.ensure_image(wanted).await,
+                }
             }
             Effect::LoadImage { image, archive, id } => self.load_image(image, archive, id).await,
             Effect::BuildImage { image, build, .. } => self.build_image(image, build, contents).await,

@@ -58,6 +58,30 @@ impl Docker {
         Ok(if there.as_ref() == Some(&id) { Output::Unchanged } else { Output::Image { id } })
     }
 
+    /// Makes sure that the image of this id is there. What never came from a registry cannot come again.
+    pub(super) async fn ensure_very_image(
+        &self,
+        wanted: Wanted<'_>,
+        id: &str,
+    ) -> Result<Output, EngineError> {
+        if self.image_id(id).await?.is_some() {
+            return Ok(Output::Unchanged);
+        }
+        let image = wanted.image;
+        let gone = || {
+            let what = format!("find the image that `{image}` was when the release was made: {id}");
+            EngineError::new(Trouble::NotFound, what)
+        };
+        if !image.contains('@') {
+            return Err(gone().hint("it came from no registry: build or load it again, and deploy its files"));
+        }
+        self.ensure_image(wanted).await?;
+        match self.image_id(id).await? {
+            Some(id) => Ok(Output::Image { id }),
+            None => Err(gone().hint("the registry gave another one under its digest")),
+        }
+    }
+
     pub(super) async fn image_id(&self, image: &str) -> Result<Option<String>, EngineError> {
         let found = found(self.client.inspect_image(image).await)
             .map_err(fail(format!("inspect image `{image}`")))?;

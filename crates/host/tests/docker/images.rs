@@ -11,13 +11,13 @@ use axum::{
     routing::get,
 };
 use data_encoding::{BASE64, HEXLOWER};
-use host::{EngineError, Trouble};
+use host::{Engine as _, EngineError, Trouble};
 use plan::{Effect, Output};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use stack::{Build, Text};
 
-use crate::support::{Stack, secret};
+use crate::support::{Stack, create, secret};
 
 /// An image that goes when the test ends.
 struct Named(String);
@@ -209,8 +209,12 @@ async fn a_private_image_is_pulled_with_the_credential_that_the_docker_client_ke
     let Some(mut stack) = Stack::new("pull").await else { return };
     let registry = Registry::start().await;
     let dir = tempfile::tempdir().unwrap();
-    let pull =
-        |image: &str, always: bool| Effect::EnsureImage { image: image.to_owned(), platform: None, always };
+    let pull = |image: &str, always: bool| Effect::EnsureImage {
+        image: image.to_owned(),
+        platform: None,
+        always,
+        id: None,
+    };
     let tagged = Named(format!("{}/app:1", registry.address));
     let pinned = Named(format!("{}/app@{}", registry.address, registry.digest));
 
@@ -275,4 +279,40 @@ async fn an_image_is_loaded_from_an_archive_and_is_there_when_it_is_loaded_again
         assert_eq!(inspected(&image.0, "{{ .Config.Labels.colour }}"), "red");
         assert_eq!(seen().await, plan::ArchiveSeen::Loaded);
     }
+}
+
+#[tokio::test]
+async fn a_container_is_made_from_the_very_image_that_a_tag_named_before_it_moved() {
+    let Some(stack) = Stack::new("moved").await else { return };
+    let tag = Named(format!("{}:1", stack.name("app")));
+    let name = |what: &str| drop(Command::new("docker").args(["tag", what, &tag.0]).output().unwrap());
+    name(&stack.image);
+    let before = inspected(&tag.0, "{{.Id}}");
+    let dir = tempfile::tempdir().unwrap();
+    put(dir.path(), &[("Dockerfile", &format!("FROM {}\nLABEL another=image\n", stack.image))]);
+    let other = Named(format!("{}:2", stack.name("app")));
+    let mut build = Command::new("docker");
+    build.env("DOCKER_BUILDKIT", "0");
+    let built = build.args(["build", "--quiet", "--tag", &other.0]).arg(dir.path()).output().unwrap();
+    assert!(built.status.success(), "{built:?}");
+    name(&other.0);
+    assert_ne!(inspected(&tag.0, "{{.Id}}"), before, "the tag has moved");
+
+    let very = |id: &str| Effect::EnsureImage {
+        image: tag.0.clone(),
+        platform: None,
+        always: false,
+        id: Some(id.to_owned()),
+    };
+    assert_eq!(stack.apply(&very(&before)).await.unwrap(), Output::Unchanged);
+    let gone = stack.apply(&very(&format!("sha256:{}", "0".repeat(64)))).await.unwrap_err();
+    assert_eq!(gone.trouble, Trouble::NotFound);
+    assert!(gone.hint.as_deref().unwrap().contains("build or load it again"), "{gone:?}");
+
+    let mut container = stack.container("web", "true");
+    container.settings.image.clone_from(&tag.0);
+    container.image_id = Some(before.clone());
+    stack.apply(&create(&container)).await.unwrap();
+    let seen = stack.engine.observe(&stack.scope()).await.unwrap().containers;
+    assert_eq!(seen[0].image_id, before);
 }

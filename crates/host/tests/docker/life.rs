@@ -16,7 +16,7 @@ async fn a_service_lives_its_whole_life_and_every_effect_can_be_done_twice() {
     stack.apply_twice(&Effect::EnsureNetwork { network: front.clone() }).await;
     stack.apply_twice(&Effect::EnsureNetwork { network: back.clone() }).await;
     stack.apply_twice(&Effect::EnsureVolume { volume: data.clone() }).await;
-    let image = Effect::EnsureImage { image: stack.image.clone(), platform: None, always: false };
+    let image = Effect::EnsureImage { image: stack.image.clone(), platform: None, always: false, id: None };
     assert_eq!(stack.apply(&image).await.unwrap(), Output::Unchanged);
 
     let mut app = stack.container("app", "trap 'exit 0' TERM; while :; do sleep 0.1; done");

@@ -76,6 +76,7 @@ impl Stack {
             ..Service::default()
         };
         Container {
+            image_id: None,
             name: self.name(service),
             stack: self.project.as_str().into(),
             service: service.into(),

@@ -143,7 +143,7 @@ async fn an_image_that_is_nowhere_is_an_error_with_a_hint() {
     let Some(stack) = Stack::new("image").await else { return };
     let image = "localhost:1/swt-host-absent:1".to_owned();
     let error = stack
-        .apply(&Effect::EnsureImage { image: image.clone(), platform: None, always: false })
+        .apply(&Effect::EnsureImage { image: image.clone(), platform: None, always: false, id: None })
         .await
         .unwrap_err();
     assert!(matches!(error.trouble, Trouble::NotFound | Trouble::Refused), "{}", told(&error));

@@ -213,6 +213,7 @@ pub(crate) fn shell(service: &str, script: &str) -> Container {
     let process = ProcessSpec { command, environment: BTreeMap::new() };
     let settings = Service { process: Some(process), ..Service::default() };
     Container {
+        image_id: None,
         name: format!("blog-{service}-1"),
         stack: StackName::from("blog"),
         service: ServiceName::from(service),

@@ -119,6 +119,7 @@ impl World {
             shape,
             secrets,
             compose: compose_hashes(words),
+            images: BTreeMap::new(),
             was_good,
         });
     }

@@ -127,6 +127,7 @@ fn drill(services: &[&str], recovery_target_secs: u64) -> Plan {
             service: service.into(),
             number: 1,
             release: 1,
+            image_id: None,
             identity: String::new(),
             settings: stack::Service::default(),
             networks: BTreeMap::new(),

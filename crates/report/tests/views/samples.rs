@@ -64,7 +64,8 @@ pub(crate) fn plan_of(verb: Verb, steps: Vec<Step>) -> Plan {
 pub(crate) fn deploy() -> Plan {
     let because = "image `web:1` is now `web:2`";
     let web = "blog-web-1".to_owned();
-    let pull = engine(Effect::EnsureImage { image: "web:2".to_owned(), platform: None, always: false });
+    let pull =
+        engine(Effect::EnsureImage { image: "web:2".to_owned(), platform: None, always: false, id: None });
     let stop = engine(Effect::Stop { container: web.clone(), grace: None });
     let start = engine(Effect::Start { container: web.clone() });
     let probe = Action::Probe {

@@ -15,7 +15,7 @@ use async_trait::async_trait;
 use backup::{Meter, Target};
 use futures_util::future::BoxFuture;
 use host::{Engine, LockError, Scope, StackLock};
-use plan::{Action, Container, Effect, Output};
+use plan::{Action, Container, Effect, ImageKept, Output};
 use secrets::{Identities, Keyring, Secret, Store};
 use stack::{Materials, SecretName, ServiceName, Shape};
 
@@ -23,6 +23,7 @@ use crate::{
     Clock, Release, SoFar, StackDir, StepError, World, composed,
     contents::ReleaseContents,
     discretion::{Discretion, says_something},
+    survey::images_of,
 };
 
 /// Everything a step may touch on one host, for one run.
@@ -127,7 +128,7 @@ impl LiveWorld {
                 self.hook(asked).await
             }
             Action::WriteRelease { number, shape, secrets, compose } => {
-                self.write_release(*number, shape, secrets, compose)
+                self.write_release(*number, shape, secrets, compose).await
             }
             Action::PointCurrent { number } => self.point("current", *number),
             Action::PointGood { number } => self.point("good", *number),
@@ -223,7 +224,7 @@ impl LiveWorld {
         Discretion::of(&self.place, &self.keyring, &self.materials).and(people)
     }
 
-    fn write_release(
+    async fn write_release(
         &self,
         number: u64,
         shape: &Shape,
@@ -232,6 +233,13 @@ impl LiveWorld {
     ) -> Result<Output, StepError> {
         let mut release = Release::new(number, shape.clone(), versions.clone(), self.clock.now());
         release.compose = compose.clone();
+        // Fetched by now: a tag that moves later does not take the release along.
+        let images = Scope { images: images_of(shape), ..Scope::default() };
+        let seen = self.engine.observe(&images).await.map_err(|err| StepError::chain(&err))?.images;
+        release.images = seen
+            .into_iter()
+            .map(|(reference, seen)| (reference.clone(), ImageKept::of(&reference, &seen)))
+            .collect();
         release
             .write(&self.place, &self.materials, &self.keyring)
             .map(|()| Output::None)

@@ -139,8 +139,9 @@ impl State {
                 Err(format!("the name `{}` is taken", spec.name))
             };
         }
-        let image = &spec.settings.image;
-        if !self.images.contains(image) {
+        let image = spec.image();
+        let name = image.strip_prefix("id of ").unwrap_or(image);
+        if !self.images.contains(name) {
             return Err(format!("image `{image}` is not on this host"));
         }
         if let Some(missing) = spec.networks.keys().find(|name| !self.networks.contains_key(*name)) {

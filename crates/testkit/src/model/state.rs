@@ -6,7 +6,7 @@ use std::{
 };
 
 use plan::{
-    Action, AnonymousSeen, Container, Moment, Output, ReleaseSeen,
+    Action, AnonymousSeen, Container, ImageKept, Moment, Output, ReleaseSeen,
     set::{KeyList, Manifest, Object, SetId},
 };
 use stack::{Restart, SecretKind, SecretName, ServiceName, StackName, Transit};
@@ -190,12 +190,17 @@ impl State {
                     Some(_) => return Err(format!("release {number} is there already and is another one")),
                     None => {}
                 }
+                let kept = |image: String| {
+                    let seen = ImageKept { id: format!("id of {image}"), pulled_as: None };
+                    (image, seen)
+                };
                 let written = ReleaseSeen {
                     number: *number,
                     written_at: now,
                     shape: shape.clone(),
                     secrets: secrets.clone(),
                     compose: compose.clone(),
+                    images: shape.services.values().map(|service| service.image.clone()).map(kept).collect(),
                     was_good: false,
                 };
                 place.releases.insert(*number, written);

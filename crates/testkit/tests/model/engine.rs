@@ -62,7 +62,7 @@ fn what_a_real_engine_refuses_is_refused_for_its_own_reason() {
         "network `blog_edge` has `blog-bao-1` on it"
     );
 
-    let missing = Effect::EnsureImage { image: "app:9".to_owned(), platform: None, always: false };
+    let missing = Effect::EnsureImage { image: "app:9".to_owned(), platform: None, always: false, id: None };
     assert_eq!(refused(&mut host, &missing), "image `app:9` does not exist");
 
     host.hold_port(8080, "nginx (process 7)");
