@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use plan::{
     ArchiveSeen, ContainerSeen, Delivered, Effect, HostSeen, ImageSeen, NetworkSeen, Output, VolumeSeen,
+    doctor::Signs,
 };
 use secrets::Secret;
 use stack::{ContentId, EngineKind, Text};
@@ -45,6 +46,43 @@ pub trait Engine: Send + Sync {
         container: &str,
         request: &LogRequest,
     ) -> Result<tokio::sync::mpsc::Receiver<String>, EngineError>;
+
+    /// Tells what is known besides, for whoever looks for a cause. One that knows no more than it observes tells
+    /// nothing. Changes nothing.
+    async fn examine(&self, containers: &[String], images: &[String]) -> Result<Examined, EngineError> {
+        let _ = (containers, images);
+        Ok(Examined::default())
+    }
+
+    /// Whether the registry of an image gives it. One that fetches nothing has none to ask. Changes nothing.
+    async fn fetchable(&self, image: &str) -> Result<(), Unfetchable> {
+        let _ = image;
+        Ok(())
+    }
+}
+
+/// What an engine tells besides, to whoever looks for a cause. What it does not tell is left empty.
+#[derive(Debug, Clone, Default)]
+pub struct Examined {
+    /// What is known of the end of each container that was asked about, and is there.
+    pub containers: BTreeMap<String, Signs>,
+    /// The architecture of its machine, as images name it.
+    pub machine: Option<String>,
+    /// That of each image that was asked about, and is there.
+    pub images: BTreeMap<String, String>,
+    /// Where it keeps images and volumes, if that is on this machine.
+    pub keeps: Option<PathBuf>,
+    /// What its clock says.
+    pub clock: Option<jiff::Timestamp>,
+}
+
+/// Why an image could not be had from its registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unfetchable {
+    /// What was said.
+    pub said: String,
+    /// Whether there was a credential to ask with.
+    pub known: bool,
 }
 
 /// A two-way stream.

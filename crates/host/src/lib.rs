@@ -9,16 +9,17 @@ pub mod files;
 pub mod isolation;
 mod lease;
 mod lock;
+pub mod machine;
 pub mod probe;
 pub mod process;
 pub mod side;
 #[cfg(test)]
 mod testing;
 
-pub use docker::Docker;
+pub use docker::{Docker, socket_seen};
 pub use engine::{
-    Arg, Contents, ContentsError, Engine, EngineError, ExecRequest, LogRequest, Observed, Running, Scope,
-    SideJob, Stream, Trouble,
+    Arg, Contents, ContentsError, Engine, EngineError, Examined, ExecRequest, LogRequest, Observed, Running,
+    Scope, SideJob, Stream, Trouble, Unfetchable,
 };
 pub use lock::{LockError, LockHolder, StackLock};
 pub use probe::{NotReady, ProbeError, Subject};

@@ -8,6 +8,7 @@ mod control;
 mod deploy;
 pub mod desired;
 mod destroy;
+pub mod doctor;
 mod drift;
 mod drill;
 mod evidence;

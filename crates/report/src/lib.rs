@@ -3,6 +3,7 @@
 //! A report is what `--json` prints ([`RunReport`], [`FindingsReport`] …). [`text`] renders the same report for a
 //! person, and computes nothing of its own.
 
+mod doctor;
 mod findings;
 mod lists;
 mod refusal;
@@ -14,6 +15,7 @@ mod status;
 pub mod text;
 mod validate;
 
+pub use doctor::{CauseReport, DoctorReport};
 pub use findings::{FindingReport, FindingsReport, findings_report};
 pub use lists::{BackupsReport, Incomplete, RunLine, RunsReport, SetLine, run_line};
 pub use refusal::Refusal;

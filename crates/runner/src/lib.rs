@@ -8,6 +8,7 @@
 mod composed;
 mod contents;
 mod discretion;
+mod doctor;
 mod execute;
 pub mod live;
 mod loading;
@@ -21,6 +22,7 @@ mod survey;
 mod validate;
 mod world;
 
+pub use doctor::examine;
 pub use execute::{Ended, ExecuteError, Teller, execute};
 pub use loading::load;
 pub use operations::{Finished, Given, Operations, Planner, keyring, said};

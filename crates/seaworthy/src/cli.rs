@@ -105,6 +105,8 @@ pub(crate) enum Verb {
     Rollback(RollbackArgs),
     /// dynamic: what must answer, and what must not
     Validate,
+    /// dynamic: what is wrong, from what is seen, and what to do about it
+    Doctor,
     /// dynamic: what is
     Status,
     /// dynamic: what services printed

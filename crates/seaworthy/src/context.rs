@@ -54,15 +54,25 @@ pub(crate) async fn engine(
     loaded: &Loaded,
     view: &View,
 ) -> Result<Arc<dyn Engine>, Stop> {
+    match engine_kind(settings, loaded) {
+        EngineKind::Docker => docker(view).await.map_err(|err| Stop::precondition(engine_trouble(&err))),
+        EngineKind::Process => Ok(Arc::new(process(settings)?)),
+    }
+}
+
+/// Which engine is meant.
+pub(crate) fn engine_kind(settings: &Settings, loaded: &Loaded) -> EngineKind {
     let named = loaded.shape.as_ref().and_then(|shape| shape.engine);
-    let docker = match settings.engine.or(named).unwrap_or(EngineKind::Docker) {
-        EngineKind::Docker => {
-            let docker = Docker::connect().await.map(|docker| docker.telling(view.meanwhile()));
-            docker.map(|docker| Arc::new(docker) as Arc<dyn Engine>)
-        }
-        EngineKind::Process => return Ok(Arc::new(process(settings)?)),
-    };
-    docker.map_err(|err| Stop::precondition(engine_trouble(&err)))
+    settings.engine.or(named).unwrap_or(EngineKind::Docker)
+}
+
+/// Docker, as the environment names it.
+///
+/// # Errors
+/// When it is not there, or does not let us in.
+pub(crate) async fn docker(view: &View) -> Result<Arc<dyn Engine>, EngineError> {
+    let docker = Docker::connect().await?.telling(view.meanwhile());
+    Ok(Arc::new(docker))
 }
 
 /// The embedded engine.

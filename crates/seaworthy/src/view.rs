@@ -13,8 +13,9 @@ use diag::{Diagnostic, Exit, Stop};
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 use plan::{Entry, Plan, Progress};
 use report::{
-    AttestReport, BackupsReport, CheckReport, FindingsReport, InitReport, LogsReport, PlanDiffReport,
-    ProductionReport, RunReport, RunsReport, StatusReport, StepShown, Told, ValidateReport, Wrapped,
+    AttestReport, BackupsReport, CheckReport, DoctorReport, FindingsReport, InitReport, LogsReport,
+    PlanDiffReport, ProductionReport, RunReport, RunsReport, StatusReport, StepShown, Told, ValidateReport,
+    Wrapped,
     text::{self, Style},
 };
 use runner::{Finished, Run};
@@ -261,6 +262,15 @@ impl View {
         match self.speech.json {
             true => self.data(&report::json(report)),
             false => self.data(&text::validate(report, self.style())),
+        }
+        report.exit
+    }
+
+    /// What is wrong.
+    pub(crate) fn doctor(&self, report: &DoctorReport) -> Exit {
+        match self.speech.json {
+            true => self.data(&report::json(report)),
+            false => self.data(&text::doctor(report, self.style())),
         }
         report.exit
     }

@@ -10,6 +10,7 @@ mod create;
 mod credentials;
 mod effects;
 mod endpoints;
+mod examine;
 mod exec;
 mod fail;
 mod files;
@@ -44,9 +45,10 @@ use tokio::{
 };
 
 use crate::{
-    Contents, Engine, EngineError, ExecRequest, LogRequest, Observed, Running, Scope, SideJob, Stream,
-    Trouble, lock::this_machine,
+    Contents, Engine, EngineError, Examined, ExecRequest, LogRequest, Observed, Running, Scope, SideJob,
+    Stream, Trouble, Unfetchable, lock::this_machine,
 };
+pub use examine::socket_seen;
 use fail::{connection_trouble, fail};
 use greeting::{Greeting, greet};
 
@@ -199,6 +201,14 @@ impl Engine for Docker {
         request: &LogRequest,
     ) -> Result<tokio::sync::mpsc::Receiver<String>, EngineError> {
         self.log_lines(container, request).await
+    }
+
+    async fn examine(&self, containers: &[String], images: &[String]) -> Result<Examined, EngineError> {
+        self.examine_them(containers, images).await
+    }
+
+    async fn fetchable(&self, image: &str) -> Result<(), Unfetchable> {
+        self.ask_registry(image).await
     }
 }
 

@@ -1,6 +1,7 @@
 //! Reports as a person reads them: plain text, most important line last. Colour is optional and carries no meaning.
 
 mod diagnostics;
+mod doctor;
 mod drill;
 mod explain;
 mod findings;
@@ -15,6 +16,7 @@ mod tables;
 mod validate;
 
 pub use diagnostics::{diagnostic, diagnostics};
+pub use doctor::doctor;
 pub use explain::{explanation, production};
 pub use findings::findings;
 pub use measure::{bytes, count, duration, moved};

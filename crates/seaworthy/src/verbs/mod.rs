@@ -9,6 +9,7 @@ mod completions;
 mod demo;
 mod deploy;
 mod destroy;
+mod doctor;
 mod drill;
 mod explain;
 mod init;
@@ -64,6 +65,7 @@ async fn dispatch(verb: Verb, settings: &Settings, view: &View) -> Result<Exit, 
         Verb::Deploy(args) => deploy::deploy(args, settings, view).await,
         Verb::Rollback(args) => rollback::rollback(args, settings, view).await,
         Verb::Validate => validate::validate(settings, view).await,
+        Verb::Doctor => doctor::doctor(settings, view).await,
         Verb::Status => status::status(settings, view).await,
         Verb::Logs(args) => logs::logs(args, settings, view).await,
         Verb::Runs(args) => runs::runs(args, settings, view),
