@@ -8,6 +8,7 @@ mod dependencies;
 mod deploy;
 mod destroy;
 mod determinism;
+mod doctor;
 mod evidence;
 mod hooks;
 mod images;
