@@ -11,9 +11,10 @@ use crate::{context, settings::Settings, view::View};
 
 pub(crate) async fn doctor(settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let keyring = runner::keyring(&settings.state);
-    let loaded = match &keyring {
-        Ok(keyring) => context::load_with(settings, keyring)?,
-        Err(_) => runner::load(&settings.request),
+    let loaded = keyring.and_then(|keyring| Ok((context::load_with(settings, &keyring)?, keyring)));
+    let (loaded, keyring) = match loaded {
+        Ok((loaded, keyring)) => (loaded, Ok(keyring)),
+        Err(stop) => (runner::load(&settings.request), Err(stop)),
     };
     let engine = match context::engine_kind(settings, &loaded) {
         EngineKind::Docker => context::docker(view).await,

@@ -19,6 +19,7 @@ seaworthy.run/1           0 $ seaworthy deploy
 seaworthy.run/1           0 $ seaworthy deploy
 seaworthy.status/1        0 $ seaworthy status
 seaworthy.validate/1      0 $ seaworthy validate
+seaworthy.doctor/1        0 $ seaworthy doctor
 seaworthy.logs/1          0 $ seaworthy logs
 seaworthy.render/1        0 $ seaworthy render
 seaworthy.runs/1          0 $ seaworthy runs
@@ -51,6 +52,7 @@ seaworthy.refusal/1       2 $ seaworthy deploy --shares nowhere
 seaworthy.refusal/1       4 $ seaworthy rollback 9
 seaworthy.refusal/1       2 $ seaworthy validate --shape none
 seaworthy.refusal/1       4 $ seaworthy validate --engine docker
+seaworthy.doctor/1        1 $ seaworthy doctor --engine docker
 seaworthy.refusal/1       2 $ seaworthy status -f none.yaml
 seaworthy.refusal/1       2 $ seaworthy logs nobody
 seaworthy.refusal/1       2 $ seaworthy logs --follow

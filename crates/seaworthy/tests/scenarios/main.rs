@@ -4,6 +4,7 @@
 //! committed. `SCENARIO=lock` runs those whose name holds the word.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod doctor;
 mod json;
 mod normal;
 mod script;
