@@ -175,17 +175,17 @@ fn a_container_whose_health_check_fails_is_told_with_what_the_check_said() {
     let clear = format!("docker rm -f {project}-web-1; docker rmi -f {project}:1");
     stage.run(&clear);
     stage.run(&format!(
-        "cp $(command -v busybox) busybox && tar --transform s,^,bin/, -c busybox \
+        "cp $(command -v busybox) busybox && cp busybox sh && tar --transform s,^,bin/, -c busybox sh \
          | docker import --change 'ENV PATH=/bin' - {project}:1 && \
          docker run -d --name {project}-web-1 --label com.docker.compose.project={project} \
          --label com.docker.compose.service=web --health-interval 1s --health-retries 1 \
-         --health-cmd '[\"CMD\",\"x\"]' {project}:1 /bin/busybox sleep 100; sleep 4"
+         --health-cmd 'echo no such page; exit 1' {project}:1 /bin/busybox sleep 100; sleep 4"
     ));
     let (_, stdout, _) = stage.run("seaworthy doctor");
     let causes = named(&stage, "seaworthy doctor --json");
     stage.run(&clear);
     assert_eq!(causes, ["never-healthy: `web` runs, and is not healthy"]);
-    assert!(stdout.contains("  saw: its health check: "), "{stdout}");
+    assert!(stdout.contains("  saw: its health check: no such page"), "{stdout}");
 }
 
 #[test]
