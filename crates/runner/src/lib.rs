@@ -9,6 +9,7 @@ mod composed;
 mod contents;
 mod discretion;
 mod execute;
+mod first;
 pub mod live;
 mod loading;
 mod operations;

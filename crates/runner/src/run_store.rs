@@ -13,6 +13,7 @@ use host::files::{Readers, make_dir, replace, sync_parent};
 use plan::{Attested, Entry, JournalError, PLAN_SCHEMA, Plan, Progress, Record, RunOutcome};
 
 use crate::{
+    first::in_todays_words,
     run_index::RunIndex,
     schema::{self, BY_A_NEWER_ONE, SchemaError},
 };
@@ -372,12 +373,23 @@ fn read_journal(path: &Path) -> Result<Vec<Entry>, RunError> {
 
 /// Reads a plan of the one version that is known here. A newer one may still fit: its version is asked all the same.
 fn read_plan(path: &Path, text: &[u8]) -> Result<Plan, RunError> {
-    schema::read(text, PLAN_SCHEMA).map_err(|unread| match unread {
-        SchemaError::Version { found, known } => RunError::Version { path: path.to_owned(), found, known },
-        SchemaError::Damaged(source) => {
-            RunError::Damaged { path: path.to_owned(), line: source.line(), source }
+    schema::read(text, PLAN_SCHEMA).or_else(|unread| match unread {
+        SchemaError::Version { found, known } => {
+            Err(RunError::Version { path: path.to_owned(), found, known })
         }
+        SchemaError::Damaged(source) => read_first(text).ok_or_else(|| RunError::Damaged {
+            path: path.to_owned(),
+            line: source.line(),
+            source,
+        }),
     })
+}
+
+/// A plan as the first version wrote it, where that is what it is.
+fn read_first(text: &[u8]) -> Option<Plan> {
+    let mut value = serde_json::from_slice(text).ok()?;
+    in_todays_words(&mut value);
+    serde_json::from_value(value).ok()
 }
 
 fn is_json(line: &[u8]) -> bool {
