@@ -19,19 +19,19 @@ pub(crate) enum Interrupt {
     /// The terminal went away.
     Hangup,
     /// Ctrl-C.
-    Interrupt,
+    CtrlC,
     /// Somebody ends the process.
     Terminate,
 }
 
 impl Interrupt {
-    const ALL: [Self; 3] = [Self::Hangup, Self::Interrupt, Self::Terminate];
+    const ALL: [Self; 3] = [Self::Hangup, Self::CtrlC, Self::Terminate];
 
     /// As `kill -l` names it.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Hangup => "SIGHUP",
-            Self::Interrupt => "SIGINT",
+            Self::CtrlC => "SIGINT",
             Self::Terminate => "SIGTERM",
         }
     }
@@ -44,7 +44,7 @@ impl Interrupt {
     fn number(self) -> u8 {
         match self {
             Self::Hangup => 1,
-            Self::Interrupt => 2,
+            Self::CtrlC => 2,
             Self::Terminate => 15,
         }
     }
@@ -52,7 +52,7 @@ impl Interrupt {
     fn kind(self) -> SignalKind {
         match self {
             Self::Hangup => SignalKind::hangup(),
-            Self::Interrupt => SignalKind::interrupt(),
+            Self::CtrlC => SignalKind::interrupt(),
             Self::Terminate => SignalKind::terminate(),
         }
     }
