@@ -79,7 +79,15 @@ impl Target {
             source: Some(err.into()),
             ..self.trouble(doing, TargetTrouble::Damaged)
         })?;
-        if file.schema != SCHEMA || file.stack != self.stack().as_str() {
+        if file.schema != SCHEMA {
+            let told =
+                format!("`chain.json` is of version `{}`, and this program reads `{SCHEMA}`", file.schema);
+            return Err(TargetError {
+                source: Some(io::Error::new(io::ErrorKind::InvalidData, told)),
+                ..self.trouble(doing, TargetTrouble::Newer)
+            });
+        }
+        if file.stack != self.stack().as_str() {
             return Err(self.trouble(doing, TargetTrouble::Foreign));
         }
         Ok(Some(file.chain))

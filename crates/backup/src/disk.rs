@@ -42,6 +42,8 @@ pub enum TargetTrouble {
     Taken,
     /// It holds sets of another chain: another stack of the same name, or one that began anew.
     Foreign,
+    /// A newer version wrote what is there.
+    Newer,
     /// What was read back is not what was written.
     Unfaithful,
     /// A file there is not what it should be.
@@ -60,6 +62,7 @@ impl TargetTrouble {
             Self::Committed => ": the set is committed",
             Self::Taken => ": something else is there already",
             Self::Foreign => ": it holds another stack's chain of sets",
+            Self::Newer => ": another version wrote it",
             Self::Unfaithful => ": what was read back is not what was written",
             Self::Damaged => ": what is there is not readable",
             Self::Broken => "",
@@ -74,6 +77,7 @@ impl TargetTrouble {
             Self::ReadOnly => "mount it read-write",
             Self::Full => "free some space there, or name another target",
             Self::Foreign => "use another directory, or another stack name",
+            Self::Newer => "a newer seaworthy wrote it: carry on with that one; nothing here was changed",
             Self::Unfaithful => "do not trust this disk: name another target",
             Self::Committed | Self::Taken | Self::Damaged | Self::Broken => return None,
         })

@@ -524,6 +524,7 @@ pub struct Delivered {
 
 /// A network to make.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct NetworkSpec {
     /// Engine name.
     pub name: String,
@@ -540,6 +541,7 @@ pub struct NetworkSpec {
     /// IPv6 in it; `None`: the engine decides.
     pub enable_ipv6: Option<bool>,
     /// Where its addresses come from.
+    #[serde(alias = "subnets", deserialize_with = "stack::ipam_or_subnets")]
     pub ipam: Ipam,
     /// Labels.
     pub labels: BTreeMap<String, String>,

@@ -17,7 +17,7 @@ mod validate;
 
 pub use doctor::{CauseReport, DoctorReport};
 pub use findings::{FindingReport, FindingsReport, findings_report};
-pub use lists::{BackupsReport, Incomplete, RunLine, RunsReport, SetLine, run_line};
+pub use lists::{BackupsReport, Incomplete, RunLine, RunsReport, SetLine, UnreadRun, run_line};
 pub use refusal::Refusal;
 pub use render::RenderReport;
 pub use run::{AskedAgain, ImpactReport, ReleaseReport, RunReport, StepReport, StepState, Told, run_report};

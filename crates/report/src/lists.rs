@@ -12,6 +12,17 @@ pub struct RunsReport {
     pub stack: String,
     /// Its runs.
     pub runs: Vec<RunLine>,
+    /// Runs that cannot be read: damaged, or of a newer version.
+    pub unread: Vec<UnreadRun>,
+}
+
+/// A run that cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct UnreadRun {
+    /// Its id.
+    pub run: String,
+    /// Why, nearest first.
+    pub because: Vec<String>,
 }
 
 /// One run.
@@ -36,9 +47,16 @@ pub struct RunLine {
 }
 
 impl RunsReport {
-    /// A report on these runs.
-    pub fn new(stack: &str, runs: Vec<RunLine>) -> Self {
-        Self { schema: "seaworthy.runs/1", stack: stack.to_owned(), runs }
+    /// A report on these runs, and on those that cannot be read.
+    pub fn new(stack: &str, rows: impl IntoIterator<Item = Result<RunLine, UnreadRun>>) -> Self {
+        let (mut runs, mut unread) = (Vec::new(), Vec::new());
+        for row in rows {
+            match row {
+                Ok(run) => runs.push(run),
+                Err(run) => unread.push(run),
+            }
+        }
+        Self { schema: "seaworthy.runs/1", stack: stack.to_owned(), runs, unread }
     }
 }
 

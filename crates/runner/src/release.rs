@@ -19,7 +19,10 @@ use secrets::{Keyring, Secret};
 use serde::{Deserialize, Serialize};
 use stack::{ContentId, Materials, SecretName, Shape, Tree};
 
-use crate::StackDir;
+use crate::{
+    StackDir,
+    schema::{self, BY_A_NEWER_ONE, SchemaError},
+};
 
 /// The version string a release carries.
 const SCHEMA: &str = "seaworthy.release/1";
@@ -68,6 +71,16 @@ pub enum ReleaseError {
         #[source]
         source: serde_json::Error,
     },
+    /// Another version wrote it.
+    #[error("`{}` is of version `{found}`, and this program reads `{known}`", .path.display())]
+    Version {
+        /// Which.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+        /// What is known here.
+        known: &'static str,
+    },
     /// Another release has its number: releases are immutable.
     #[error("release {number} is there already and is another one: `{}`; restore with a new `--state-dir`", .path.display())]
     Taken {
@@ -84,6 +97,13 @@ pub enum ReleaseError {
         /// Why.
         because: String,
     },
+}
+
+impl ReleaseError {
+    /// What to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        matches!(self, Self::Version { .. }).then(|| BY_A_NEWER_ONE.to_owned())
+    }
 }
 
 /// What is sealed: values and files that must not be seen, as JSON.
@@ -185,7 +205,10 @@ impl Release {
     pub fn read(dir: &StackDir, number: u64) -> Result<Release, ReleaseError> {
         let path = dir.releases().join(number.to_string()).join("release.json");
         let text = fs::read(&path).map_err(file(&path))?;
-        serde_json::from_slice(&text).map_err(|source| ReleaseError::Damaged { path, source })
+        schema::read(&text, SCHEMA).map_err(|unread| match unread {
+            SchemaError::Version { found, known } => ReleaseError::Version { path, found, known },
+            SchemaError::Damaged(source) => ReleaseError::Damaged { path, source },
+        })
     }
 
     /// The bytes behind its references.
@@ -353,7 +376,15 @@ pub(crate) fn unpack(tar: &[u8]) -> io::Result<(Release, Materials)> {
         let mut bytes = Vec::new();
         io::Read::read_to_end(&mut member, &mut bytes)?;
         match name.as_str() {
-            "release.json" => release = Some(serde_json::from_slice(&bytes).map_err(io::Error::other)?),
+            "release.json" => {
+                let read = schema::read(&bytes, SCHEMA).map_err(|unread| match unread {
+                    SchemaError::Version { found, known } => {
+                        damaged(&format!("is of version `{found}`, and this program reads `{known}`"))
+                    }
+                    SchemaError::Damaged(source) => io::Error::other(source),
+                });
+                release = Some(read?);
+            }
             "held.json" => held = serde_json::from_slice(&bytes).map_err(io::Error::other)?,
             _ => {
                 let place = name.strip_prefix("files/").ok_or_else(|| damaged(&format!("holds `{name}`")))?;

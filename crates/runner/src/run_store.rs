@@ -10,9 +10,13 @@ use std::{
 };
 
 use host::files::{Readers, make_dir, replace, sync_parent};
-use plan::{Attested, Entry, JournalError, Plan, Progress, Record, RunOutcome};
+use plan::{Attested, Entry, JournalError, PLAN_SCHEMA, Plan, Progress, Record, RunOutcome};
 
-use crate::run_index::RunIndex;
+use crate::{
+    first::in_todays_words,
+    run_index::RunIndex,
+    schema::{self, BY_A_NEWER_ONE, SchemaError},
+};
 
 /// Why a run could not be kept or read.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +41,27 @@ pub enum RunError {
         #[source]
         source: serde_json::Error,
     },
+    /// Another version wrote it.
+    #[error("`{}` is of version `{found}`, and this program reads `{known}`", .path.display())]
+    Version {
+        /// Which.
+        path: PathBuf,
+        /// What it says.
+        found: String,
+        /// What is known here.
+        known: &'static str,
+    },
+    /// A line is whole, and says what this version has no word for.
+    #[error("`{}` says at line {line} what this version does not know", .path.display())]
+    Unheard {
+        /// Which.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What it says.
+        #[source]
+        source: serde_json::Error,
+    },
     /// Its entries do not follow from one another.
     #[error("the journal `{}` tells an impossible story", .path.display())]
     Impossible {
@@ -49,6 +74,32 @@ pub enum RunError {
     /// There is no such run.
     #[error("there is no run `{0}`")]
     Unknown(String),
+}
+
+impl RunError {
+    /// What to do about it: nothing was changed, and nothing needs to be lost.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::Version { .. } | Self::Unheard { .. } => Some(BY_A_NEWER_ONE.to_owned()),
+            Self::Damaged { path, .. } | Self::Impossible { path, .. } => {
+                let run = path.parent().unwrap_or(path).display();
+                Some(format!(
+                    "bring the file back from a copy; where there is none, set the run aside and look at what it \
+                     left with `seaworthy status`: mv {run} {run}.damaged"
+                ))
+            }
+            Self::File { .. } | Self::Unknown(_) => None,
+        }
+    }
+}
+
+/// A run that cannot be read.
+#[derive(Debug)]
+pub struct Unread {
+    /// Its id.
+    pub run: String,
+    /// Why.
+    pub error: RunError,
 }
 
 /// All runs of one stack.
@@ -131,11 +182,7 @@ impl RunStore {
             return Err(RunError::Unknown(id.to_owned()));
         }
         let text = fs::read(&path).map_err(file(&path))?;
-        let plan: Plan = serde_json::from_slice(&text).map_err(|source| RunError::Damaged {
-            path: path.clone(),
-            line: source.line(),
-            source,
-        })?;
+        let plan = read_plan(&path, &text)?;
         let path = dir.join("journal");
         let entries = read_journal(&path)?;
         let progress = Progress::fold(&plan, &entries)
@@ -151,12 +198,12 @@ impl RunStore {
         read_journal(&self.dir.join(id).join("journal"))
     }
 
-    /// The records of all runs, oldest first.
+    /// The records of all runs, oldest first; one that cannot be read stands among them and hides no other.
     ///
     /// # Errors
-    /// When one cannot be read.
-    pub fn list(&self) -> Result<Vec<Record>, RunError> {
-        self.records()?.into_iter().collect()
+    /// When the directory cannot be listed.
+    pub fn list(&self) -> Result<Vec<Result<Record, Unread>>, RunError> {
+        self.records()
     }
 
     /// The newest run that is not over, when there is one.
@@ -195,11 +242,13 @@ impl RunStore {
     }
 
     /// The record of each run, oldest first: from the index, and of what does not stand there from its journal.
-    fn records(&self) -> Result<Vec<Result<Record, RunError>>, RunError> {
+    fn records(&self) -> Result<Vec<Result<Record, Unread>>, RunError> {
         let mut known = self.index().records();
         let recorded = |id: String| match known.remove(&id) {
             Some(record) => Some(Ok(record)),
-            None => self.is_begun(&id).then(|| self.record(&id)),
+            None => self
+                .is_begun(&id)
+                .then(|| self.record(&id).map_err(|error| Unread { run: id.clone(), error })),
         };
         Ok(self.named()?.into_iter().filter_map(recorded).collect())
     }
@@ -313,13 +362,38 @@ fn read_journal(path: &Path) -> Result<Vec<Entry>, RunError> {
     lines
         .enumerate()
         .map(|(at, line)| {
-            serde_json::from_slice(line).map_err(|source| RunError::Damaged {
-                path: path.to_owned(),
-                line: at + 1,
-                source,
+            serde_json::from_slice(line).map_err(|source| match is_json(line) {
+                // Whoever changes a byte by accident seldom writes another sentence; a newer version does.
+                true => RunError::Unheard { path: path.to_owned(), line: at + 1, source },
+                false => RunError::Damaged { path: path.to_owned(), line: at + 1, source },
             })
         })
         .collect()
+}
+
+/// Reads a plan of the one version that is known here. A newer one may still fit: its version is asked all the same.
+fn read_plan(path: &Path, text: &[u8]) -> Result<Plan, RunError> {
+    schema::read(text, PLAN_SCHEMA).or_else(|unread| match unread {
+        SchemaError::Version { found, known } => {
+            Err(RunError::Version { path: path.to_owned(), found, known })
+        }
+        SchemaError::Damaged(source) => read_first(text).ok_or_else(|| RunError::Damaged {
+            path: path.to_owned(),
+            line: source.line(),
+            source,
+        }),
+    })
+}
+
+/// A plan as the first version wrote it, where that is what it is.
+fn read_first(text: &[u8]) -> Option<Plan> {
+    let mut value = serde_json::from_slice(text).ok()?;
+    in_todays_words(&mut value);
+    serde_json::from_value(value).ok()
+}
+
+fn is_json(line: &[u8]) -> bool {
+    serde_json::from_slice::<serde::de::IgnoredAny>(line).is_ok()
 }
 
 /// Opens for append, after cutting off a torn last line.

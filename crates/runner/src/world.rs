@@ -8,6 +8,8 @@ use diag::{Diagnostic, Stop, causes};
 use host::{EngineError, LockError};
 use plan::{Action, Output, Plan, Progress};
 
+use crate::{ReleaseError, RunError};
+
 /// The world that steps act on.
 ///
 /// Contract: `apply` is idempotent. After a crash nobody can know whether the last call took effect, so it is made
@@ -94,7 +96,9 @@ pub(crate) fn remedy(error: &(dyn std::error::Error + 'static)) -> Option<String
     diag::chain(error).find_map(|error| {
         let engine = error.downcast_ref::<EngineError>().and_then(|error| error.hint.clone());
         let target = || error.downcast_ref::<TargetError>()?.trouble.hint().map(ToOwned::to_owned);
-        engine.or_else(target)
+        let run = || error.downcast_ref::<RunError>()?.hint();
+        let release = || error.downcast_ref::<ReleaseError>()?.hint();
+        engine.or_else(target).or_else(run).or_else(release)
     })
 }
 

@@ -159,5 +159,5 @@ pub(crate) fn given(settings: &Settings, sets: &SetArgs, shares: Option<&SharesA
 
 /// Runs that cannot be read.
 pub(crate) fn unreadable_runs(error: &RunError) -> Stop {
-    Stop::precondition(Diagnostic::from_error("runs", error))
+    Stop::precondition(runner::said("runs", error))
 }

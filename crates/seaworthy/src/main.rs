@@ -11,6 +11,7 @@ mod app;
 mod asking;
 mod cli;
 mod context;
+mod interrupt;
 mod settings;
 mod side;
 mod verbs;

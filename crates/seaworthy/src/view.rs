@@ -22,7 +22,7 @@ use runner::{Finished, Run};
 use secrets::Secret;
 use stack::Shape;
 
-use crate::settings::Speech;
+use crate::{interrupt::Interrupt, settings::Speech};
 
 /// How things are said in this run of the program.
 #[derive(Clone)]
@@ -32,12 +32,14 @@ pub(crate) struct View {
     moving: Arc<Mutex<Option<ProgressBar>>>,
     /// What that step has moved so far.
     meter: Meter,
+    /// The run that is being carried out, and how far it is.
+    in_hand: Arc<Mutex<Option<String>>>,
 }
 
 impl View {
     /// As the flags ask.
     pub(crate) fn new(speech: Speech) -> Self {
-        Self { speech, moving: Arc::default(), meter: Meter::default() }
+        Self { speech, moving: Arc::default(), meter: Meter::default(), in_hand: Arc::default() }
     }
 
     /// Before any flag is known.
@@ -123,6 +125,7 @@ impl View {
     pub(crate) fn teller(&self) -> impl Fn(&Run, &Entry) + Sync + use<> {
         let view = self.clone();
         move |run: &Run, entry: &Entry| {
+            view.take_in_hand(run, entry);
             if view.speech.json_lines {
                 let line = serde_json::to_string(entry).expect("an entry always serialises");
                 view.data(&format!("{line}\n"));
@@ -130,6 +133,26 @@ impl View {
                 view.entry(run.plan(), run.progress(), entry);
             }
         }
+    }
+
+    fn take_in_hand(&self, run: &Run, entry: &Entry) {
+        let rests = matches!(entry, Entry::Ended { .. } | Entry::Waiting { .. });
+        let (id, done, steps) = (run.id(), run.progress().done.len(), run.plan().steps.len());
+        if let Ok(mut in_hand) = self.in_hand.lock() {
+            *in_hand = (!rests).then(|| format!("run {id} stands at step {done} of {steps}"));
+        }
+    }
+
+    /// Somebody asked this process to stop, and it has.
+    pub(crate) fn interrupted(&self, interrupt: Interrupt) -> ExitCode {
+        self.settle();
+        let by = interrupt.as_str();
+        let in_hand = self.in_hand.lock().ok().and_then(|mut in_hand| in_hand.take());
+        self.tell(&match in_hand {
+            Some(run) => format!("interrupted by {by}: {run}, and the same command goes on\n"),
+            None => format!("interrupted by {by}\n"),
+        });
+        ExitCode::from(interrupt.exit_code())
     }
 
     fn entry(&self, plan: &Plan, progress: &Progress, entry: &Entry) {

@@ -33,7 +33,7 @@ pub use shape::{
     FileMount, FileSource, Healthcheck, Hook, Ipam, IpamPool, Logging, Mount, MountSource, Namespace,
     Network, Over, Port, Probe, ProbeKind, ProbeRole, ProcessSpec, PullPolicy, Recursive, Resources, Restart,
     SecretKind, SecretSpec, Series, Service, Shape, State, StateKind, Transit, Ulimit, Volume, VolumesFrom,
-    WebsocketStep,
+    WebsocketStep, ipam_or_subnets,
 };
 pub use suggest::{Suggestion, suggest};
 pub use text::{Part, Text};

@@ -107,6 +107,15 @@ over:
 }
 
 #[test]
+fn a_run_is_fresh_until_its_first_entry() {
+    let plan = plan();
+    for (state, entries) in STATES {
+        let progress = fold(&plan, entries).expect("the state can be reached");
+        assert_eq!(progress.is_fresh(), entries.is_empty(), "{state}");
+    }
+}
+
+#[test]
 fn a_step_that_the_plan_does_not_have_is_named_with_its_line() {
     let plan = plan();
     let at = plan.made_at;

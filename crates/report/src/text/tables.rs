@@ -12,7 +12,7 @@ use crate::{BackupsReport, RunsReport, StatusReport};
 
 /// All runs, newest first.
 pub fn runs(report: &RunsReport) -> String {
-    if report.runs.is_empty() {
+    if report.runs.is_empty() && report.unread.is_empty() {
         return format!("`{}` has no runs yet\n", report.stack);
     }
     let row = |run: &crate::RunLine| {
@@ -30,7 +30,9 @@ pub fn runs(report: &RunsReport) -> String {
             about,
         ]
     };
-    table("", &report.runs.iter().map(row).collect::<Vec<_>>())
+    let unread =
+        report.unread.iter().map(|run| format!("{}  cannot be read: {}\n", run.run, run.because.join(": ")));
+    table("", &report.runs.iter().map(row).collect::<Vec<_>>()) + &unread.collect::<String>()
 }
 
 /// All sets, newest first.

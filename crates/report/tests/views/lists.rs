@@ -3,8 +3,8 @@
 use diag::{Diagnostic, Exit};
 use plan::{Record, SetSeen, set::SetId};
 use report::{
-    Asked, BackupsReport, RunsReport, Said, ServiceStatus, SetLine, StatusReport, ValidateReport, run_line,
-    text, text::Style,
+    Asked, BackupsReport, RunsReport, Said, ServiceStatus, SetLine, StatusReport, UnreadRun, ValidateReport,
+    run_line, text, text::Style,
 };
 
 use crate::samples::{at, deploy, fold, undone};
@@ -14,9 +14,15 @@ fn runs_stand_in_columns() {
     let plan = deploy();
     let entries = undone(&plan);
     let line = run_line(&Record::of("k7", &plan, &entries, &fold(&plan, &entries)));
-    let text = text::runs(&RunsReport::new("blog", vec![line]));
+    let text = text::runs(&RunsReport::new("blog", [Ok(line)]));
     assert_eq!(text, "k7  deploy  2026-11-21 10:00Z  undone  5/7 steps  release 42\n");
-    assert_eq!(text::runs(&RunsReport::new("blog", Vec::new())), "`blog` has no runs yet\n");
+    let unread = UnreadRun {
+        run: "k6".to_owned(),
+        because: vec!["`journal` is damaged".to_owned(), "line 3".to_owned()],
+    };
+    let text = text::runs(&RunsReport::new("blog", [Err(unread)]));
+    assert_eq!(text, "k6  cannot be read: `journal` is damaged: line 3\n");
+    assert_eq!(text::runs(&RunsReport::new("blog", [])), "`blog` has no runs yet\n");
 }
 
 #[test]

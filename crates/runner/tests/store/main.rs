@@ -7,8 +7,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use plan::{Entry, Outcome, Output, Plan};
-use runner::{RunError, RunStore};
+use plan::{Entry, Outcome, Output, Plan, Record};
+use runner::{RunError, RunStore, Unread};
 use testkit::{
     ModelHost,
     blog::{blog, policy},
@@ -92,7 +92,7 @@ fn ids_count_on_by_number_and_a_directory_without_a_plan_is_none() {
     }
     fs::create_dir_all(kept.path("r12", "")).unwrap();
     fs::create_dir_all(kept.path("notes", "")).unwrap();
-    let ids: Vec<String> = kept.store.list().unwrap().into_iter().map(|run| run.run).collect();
+    let ids: Vec<String> = kept.listed().into_iter().map(|(run, _)| run).collect();
     let by_number: Vec<String> = (1..=11).map(|number| format!("r{number}")).collect();
     assert_eq!(ids, by_number, "oldest first");
     assert_eq!(kept.store.create(plan()).unwrap().id(), "r12");
@@ -152,13 +152,18 @@ fn a_line_that_was_changed_is_damage_with_its_number() {
 }
 
 #[test]
-fn an_entry_of_an_unknown_kind_is_damage_with_its_number() {
+fn an_entry_of_an_unknown_kind_was_written_by_a_newer_version_and_stays_as_it_is() {
     let kept = store();
     let id = begun(&kept.store);
     let unknown = kept.lines(&id).join("\n") + "\n{\"entry\":\"teleported\"}\n";
-    fs::write(kept.path(&id, "journal"), unknown).unwrap();
-    let error = said(&kept.store.open(&id).unwrap_err());
-    assert!(error.contains("is damaged at line 4: unknown variant `teleported`"), "{error}");
+    fs::write(kept.path(&id, "journal"), &unknown).unwrap();
+    let error = kept.store.open(&id).unwrap_err();
+    let path = kept.path(&id, "journal").display().to_string();
+    let told =
+        format!("`{path}` says at line 4 what this version does not know: unknown variant `teleported`");
+    assert!(said(&error).starts_with(&told), "{}", said(&error));
+    assert!(error.hint().is_some_and(|hint| hint.starts_with("a newer seaworthy wrote it")));
+    assert_eq!(fs::read_to_string(kept.path(&id, "journal")).unwrap(), unknown);
 }
 
 #[test]
@@ -193,6 +198,93 @@ fn a_damaged_plan_is_refused_with_its_line() {
     fs::write(kept.path(&id, "plan.json"), text.replacen("\"verb\"", "\"verb", 1)).unwrap();
     let error = kept.store.open(&id).unwrap_err();
     assert!(matches!(error, RunError::Damaged { line, .. } if line > 1), "{}", said(&error));
+}
+
+#[test]
+fn a_plan_of_a_newer_version_is_refused_with_both_versions_whether_it_fits_or_not() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let text = fs::read_to_string(kept.path(&id, "plan.json")).unwrap();
+    let newer = text.replace("seaworthy.plan/1", "seaworthy.plan/2");
+    for newer in [newer.clone(), newer.replace("\"verb\"", "\"verbs\"")] {
+        fs::write(kept.path(&id, "plan.json"), &newer).unwrap();
+        let error = kept.store.open(&id).unwrap_err();
+        let path = kept.path(&id, "plan.json").display().to_string();
+        assert_eq!(
+            said(&error),
+            format!("`{path}` is of version `seaworthy.plan/2`, and this program reads `seaworthy.plan/1`")
+        );
+        assert!(error.hint().is_some_and(|hint| hint.starts_with("a newer seaworthy wrote it")));
+        assert!(kept.store.unfinished().is_err(), "nobody plans over a run that is not understood");
+        assert_eq!(fs::read_to_string(kept.path(&id, "plan.json")).unwrap(), newer);
+    }
+}
+
+/// Cut at any byte of it, a journal is read up to its last whole entry, and goes on from there.
+#[test]
+fn a_journal_cut_at_every_byte_is_read_up_to_its_last_whole_entry() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let whole = fs::read(kept.path(&id, "journal")).unwrap();
+    let entries = kept.store.journal(&id).unwrap();
+    for cut in 0..=whole.len() {
+        fs::write(kept.path(&id, "journal"), &whole[..cut]).unwrap();
+        let whole_lines = whole[..cut].iter().filter(|byte| **byte == b'\n').count();
+        assert_eq!(kept.store.journal(&id).unwrap(), entries[..whole_lines], "cut at {cut}");
+        let mut run = kept.store.open(&id).unwrap();
+        run.append(Entry::Began { at: run.plan().made_at, epoch: None }).unwrap();
+        let after = kept.store.journal(&id).unwrap();
+        assert_eq!((after.len(), &after[..whole_lines]), (whole_lines + 1, &entries[..whole_lines]));
+    }
+}
+
+/// A byte that turned over is told with file and line, or changes no more than a word within one entry: it never makes
+/// the reader fail otherwise, and never costs an entry that is not told.
+#[test]
+fn a_byte_that_turned_over_anywhere_is_told_with_file_and_line() {
+    let kept = store();
+    let id = begun(&kept.store);
+    let whole = fs::read(kept.path(&id, "journal")).unwrap();
+    let lines = kept.lines(&id).len();
+    let path = kept.path(&id, "journal").display().to_string();
+    for at in 0..whole.len() {
+        let mut turned = whole.clone();
+        turned[at] ^= 0x80;
+        fs::write(kept.path(&id, "journal"), &turned).unwrap();
+        let line = whole[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
+        match kept.store.read(&id) {
+            Err(error) => {
+                let told = [
+                    format!("`{path}` is damaged at line {line}"),
+                    format!("`{path}` says at line {line} what"),
+                ];
+                assert!(told.iter().any(|told| said(&error).starts_with(told)), "{at}: {}", said(&error));
+            }
+            // The last line end is gone: what stands before it was never acknowledged.
+            Ok(_) => assert_eq!((at, line), (whole.len() - 1, lines)),
+        }
+    }
+}
+
+#[test]
+fn a_run_that_cannot_be_read_is_a_row_and_hides_no_other() {
+    let kept = store();
+    for _ in 0..3 {
+        begun(&kept.store);
+    }
+    fs::write(kept.path("r1", "plan.json"), "").unwrap();
+    fs::write(kept.path("r2", "journal"), "nonsense\n").unwrap();
+    let row = |run: &str, how| (run.to_owned(), how);
+    assert_eq!(kept.listed(), [row("r1", "unread"), row("r2", "unread"), row("r3", "unfinished")]);
+    assert_eq!(kept.store.unfinished().unwrap().map(|run| run.id), Some("r3".to_owned()));
+    fs::write(kept.path("r3", "journal"), "nonsense\n").unwrap();
+    let error = kept.store.unfinished().unwrap_err();
+    let run = kept.path("r3", "");
+    let run = run.display().to_string();
+    let run = run.trim_end_matches('/');
+    assert!(error.hint().is_some_and(|hint| hint.ends_with(&format!("mv {run} {run}.damaged"))));
+    fs::rename(run, format!("{run}.damaged")).unwrap();
+    assert!(matches!(kept.store.unfinished(), Err(RunError::Damaged { .. })), "r2 is the newest now");
 }
 
 #[test]
@@ -248,8 +340,12 @@ impl Kept {
 
     /// Each run and how it stands, oldest first.
     fn listed(&self) -> Vec<(String, &'static str)> {
-        let records = self.store.list().expect("every run can be read");
-        records.into_iter().map(|record| (record.run, record.outcome.as_str())).collect()
+        let rows = self.store.list().expect("the directory can be listed");
+        let row = |row: Result<Record, Unread>| match row {
+            Ok(record) => (record.run, record.outcome.as_str()),
+            Err(unread) => (unread.run, "unread"),
+        };
+        rows.into_iter().map(row).collect()
     }
 }
 

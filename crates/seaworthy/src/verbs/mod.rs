@@ -30,6 +30,7 @@ use diag::{Exit, Stop};
 
 use crate::{
     cli::{Cli, Verb},
+    interrupt,
     settings::Settings,
     view::View,
 };
@@ -48,11 +49,11 @@ pub(crate) async fn run(cli: Cli) -> ExitCode {
         Err(stop) => return ExitCode::from(early.stop(&stop).code()),
     };
     let view = View::new(settings.speech);
-    let exit = match dispatch(verb, &settings, &view).await {
-        Ok(exit) => exit,
-        Err(stop) => view.stop(&stop),
+    let ended = tokio::select! {
+        ended = dispatch(verb, &settings, &view) => ended,
+        interrupt = interrupt::asked() => return view.interrupted(interrupt),
     };
-    ExitCode::from(exit.code())
+    ExitCode::from(ended.unwrap_or_else(|stop| view.stop(&stop)).code())
 }
 
 async fn dispatch(verb: Verb, settings: &Settings, view: &View) -> Result<Exit, Stop> {

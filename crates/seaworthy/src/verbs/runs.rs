@@ -1,7 +1,7 @@
 //! `runs`: what was done.
 
-use diag::{Diagnostic, Exit, Stop};
-use report::{RunsReport, Told, run_line, run_report};
+use diag::{Exit, Stop};
+use report::{RunsReport, Told, UnreadRun, run_line, run_report};
 use runner::RunStore;
 
 use crate::{
@@ -20,11 +20,14 @@ pub(crate) fn runs(args: RunsArgs, settings: &Settings, view: &View) -> Result<E
     match what {
         None => {
             let runs = store.list().map_err(|err| context::unreadable_runs(&err))?;
-            let lines = runs.iter().rev().map(run_line).collect();
-            view.runs(&RunsReport::new(shape.stack.as_str(), lines));
+            let rows = runs.into_iter().rev().map(|run| match run {
+                Ok(record) => Ok(run_line(&record)),
+                Err(unread) => Err(UnreadRun { run: unread.run, because: diag::causes(&unread.error) }),
+            });
+            view.runs(&RunsReport::new(shape.stack.as_str(), rows));
         }
         Some(RunsWhat::Show { id, step }) => {
-            let run = store.read(&id).map_err(|err| Stop::usage(Diagnostic::from_error("runs", &err)))?;
+            let run = store.read(&id).map_err(|err| Stop::usage(runner::said("runs", &err)))?;
             let told = Told { run: Some(&id), ..Told::default() };
             view.run_shown(&run_report(&run.plan, &run.progress, told), step)?;
         }

@@ -1,6 +1,6 @@
 //! `status`: what is.
 
-use diag::{Exit, Stop};
+use diag::{Diagnostic, Exit, Severity, Stop};
 use report::Ailing;
 
 use crate::{context, settings::Settings, view::View};
@@ -8,7 +8,11 @@ use crate::{context, settings::Settings, view::View};
 pub(crate) async fn status(settings: &Settings, view: &View) -> Result<Exit, Stop> {
     let operations = context::operations(settings, view).await?;
     let facts = operations.facts().await?;
-    let unfinished = operations.runs().unfinished().map_err(|err| context::unreadable_runs(&err))?;
+    // How things stand is seen without a run; that one cannot be read is for whoever acts next.
+    let unfinished = operations.runs().unfinished().unwrap_or_else(|err| {
+        view.diagnostics(&[Diagnostic { severity: Severity::Warning, ..runner::said("runs", &err) }]);
+        None
+    });
     let unfinished = unfinished.as_ref().map(|run| run.id.as_str());
     let ailing = operations.ailing(&facts).await.into_iter().map(|(container, answer)| {
         let told = format!("{}: {}", answer.question, answer.saw);

@@ -22,7 +22,7 @@ pub use control::Control;
 pub use mounts::{
     BindOptions, ContentId, FileMount, FileSource, Mount, MountSource, Recursive, Volume, VolumesFrom,
 };
-pub use networks::{Attachment, Exposed, Ipam, IpamPool, Network, Port};
+pub use networks::{Attachment, Exposed, Ipam, IpamPool, Network, Port, ipam_or_subnets};
 pub use probe::{Authority, Certificate, Over, Probe, ProbeKind, ProbeRole, WebsocketStep};
 pub use resources::{Blkio, BlkioRate, BlkioWeight, Device, DeviceRequest, Resources, Ulimit};
 pub use secret::{SecretKind, SecretSpec};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// One published port.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -29,11 +29,29 @@ impl Port {
 
 /// A port that the container listens on.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(from = "ExposedWritten")]
 pub struct Exposed {
     /// The port.
     pub port: u16,
     /// `tcp`, `udp` or `sctp`.
     pub protocol: String,
+}
+
+/// The first version kept the number alone, of TCP.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ExposedWritten {
+    Number(u16),
+    Port { port: u16, protocol: String },
+}
+
+impl From<ExposedWritten> for Exposed {
+    fn from(written: ExposedWritten) -> Self {
+        match written {
+            ExposedWritten::Number(port) => Self { port, protocol: "tcp".to_owned() },
+            ExposedWritten::Port { port, protocol } => Self { port, protocol },
+        }
+    }
 }
 
 /// How a service joins a network.
@@ -83,7 +101,28 @@ pub struct Network {
     /// IPv6 in it; `None`: the engine decides.
     pub enable_ipv6: Option<bool>,
     /// Where its addresses come from.
+    #[serde(alias = "subnets", deserialize_with = "ipam_or_subnets")]
     pub ipam: Ipam,
+}
+
+/// The first version kept a list of subnets in the place of pools.
+///
+/// # Errors
+/// When it is neither.
+pub fn ipam_or_subnets<'de, D: Deserializer<'de>>(from: D) -> Result<Ipam, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Subnets(Vec<String>),
+        Ipam(Ipam),
+    }
+    let pool = |subnet| IpamPool { subnet: Some(subnet), ..IpamPool::default() };
+    Ok(match Written::deserialize(from)? {
+        Written::Subnets(subnets) => {
+            Ipam { pools: subnets.into_iter().map(pool).collect(), ..Ipam::default() }
+        }
+        Written::Ipam(ipam) => ipam,
+    })
 }
 
 /// Where a network's addresses come from.
@@ -110,4 +149,21 @@ pub struct IpamPool {
     pub ip_range: Option<String>,
     /// Addresses that are taken: name to address.
     pub aux_addresses: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_first_version_kept_of_subnets_and_ports_is_read() {
+        let network: Network = serde_json::from_str(r#"{ "subnets": ["10.1.0.0/24"] }"#).unwrap();
+        assert_eq!(network.ipam.pools[0].subnet.as_deref(), Some("10.1.0.0/24"));
+        let again: Network = serde_json::from_value(serde_json::to_value(&network).unwrap()).unwrap();
+        assert_eq!(again, network);
+        let exposed: Vec<Exposed> =
+            serde_json::from_str(r#"[80, { "port": 53, "protocol": "udp" }]"#).unwrap();
+        let seen: Vec<(u16, &str)> = exposed.iter().map(|port| (port.port, port.protocol.as_str())).collect();
+        assert_eq!(seen, [(80, "tcp"), (53, "udp")]);
+    }
 }
