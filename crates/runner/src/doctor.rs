@@ -274,7 +274,7 @@ impl Operations {
     /// The newest run of the stack, where it came to no good end.
     fn last_run(&self, discretion: &Discretion) -> Option<RunSeen> {
         let runs: RunStore = self.runs();
-        let newest = runs.list().ok()?.pop()?;
+        let newest = runs.list().ok()?.pop()?.ok()?;
         let run = runs.read(&newest.run).ok()?;
         let outcome = RunOutcome::of(&run.plan, &run.progress);
         let because = match &run.progress.outcome {
