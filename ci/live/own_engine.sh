@@ -18,12 +18,19 @@ own_engine_begin() {
 }
 
 own_engine_start() {
-    if ! own_engine_answers; then
-        setsid nsenter "--net=/run/netns/$own" dockerd -H "unix://$own_run/docker.sock" --data-root "$own_data" \
-            --exec-root "$own_run/exec" --pidfile "$own_run/docker.pid" >>"$own_run/log" 2>&1 </dev/null &
+    local until=$((SECONDS + 60)) pid
+    # As on a machine, what runs the containers is a program of its own: it does not end with the engine.
+    if ! pid=$(cat "$own_run/containerd.pid" 2>/dev/null) || [[ ! -d /proc/$pid ]]; then
+        printf 'version = 2\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n' >"$own_run/containerd.toml"
+        setsid nsenter "--net=/run/netns/$own" containerd --config "$own_run/containerd.toml" --root "$own_data/containerd" \
+            --state "$own_run/containerd" --address "$own_run/containerd.sock" >>"$own_run/log" 2>&1 </dev/null &
+        echo $! >"$own_run/containerd.pid"
         disown
     fi
-    local until=$((SECONDS + 60))
+    setsid nsenter "--net=/run/netns/$own" dockerd -H "unix://$own_run/docker.sock" --data-root "$own_data/docker" \
+        --exec-root "$own_run/exec" --pidfile "$own_run/docker.pid" --containerd "$own_run/containerd.sock" \
+        >>"$own_run/log" 2>&1 </dev/null &
+    disown
     until own_engine_answers; do
         ((SECONDS < until)) || fail "the engine does not answer: $(tail -n 5 "$own_run/log")"
         sleep 0.2
@@ -43,14 +50,21 @@ own_engine_kill() {
 }
 
 own_engine_end() {
-    local file pid
-    for file in "$own_run/docker.pid" "$own_run/exec/containerd/containerd.pid"; do
-        if ! pid=$(cat "$file" 2>/dev/null) || [[ ! -d /proc/$pid ]]; then continue; fi
+    local pid
+    for pid in $(cat "$own_run/docker.pid" "$own_run/containerd.pid" 2>/dev/null); do
+        if [[ ! -d /proc/$pid ]]; then continue; fi
         kill "$pid" 2>/dev/null || true
         for _ in $(seq 100); do [[ -d /proc/$pid ]] || break; sleep 0.2; done
     done
+    # What looks after containers lives in the engine's namespace, and containers are their children.
+    if [[ -e /run/netns/$own ]]; then
+        for pid in $(ip netns pids "$own"); do
+            if [[ $(cat "/proc/$pid/comm" 2>/dev/null) == containerd-shim* ]]; then pkill -9 -P "$pid" || true; kill -9 "$pid" || true; fi
+        done
+        sleep 0.5
+    fi
     # What it mounted goes before its directories do.
-    awk -v a="$own_data/" -v b="$own_run/" 'index($2, a) == 1 || index($2, b) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
+    awk -v a="$own_data" -v b="$own_run" 'index($2 "/", a "/") == 1 || index($2 "/", b "/") == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
     if [[ -e /run/netns/$own ]]; then ip netns del "$own"; fi
     rm -rf "$own_data" "$own_run"
 }
