@@ -98,6 +98,11 @@ newest_run() { sw runs --json | jq -r '.runs[0].run // "none"'; }
 # settle VERB [uncounted]: the same command again, or the one that it prints, until it is done.
 settle() {
     local verb=$1 call code printed
+    if [[ $verb == restore ]] && is_over; then
+        # The same again would be a second one, beside the stack that is there.
+        if [[ -z ${2:-} ]]; then tell_outcome; fi
+        return
+    fi
     for ((call = 1; call <= CALLS; call++)); do
         code=0
         again "$verb" >"$W/said" 2>&1 </dev/null || code=$?
@@ -106,7 +111,7 @@ settle() {
             1) came[exit-1]=$((came[exit-1] + 1)) ;;
             124) fail "$showing: the same command again hangs" ;;
             4 | 6)
-                printed=$(grep -oE '`?seaworthy [a-z]+[^`]*' "$W/said" | tail -n 1 | sed 's/^`*seaworthy //')
+                printed=$(grep -oE 'seaworthy [a-z-]+[^`]*' "$W/said" | tail -n 1 | sed 's/^seaworthy //' || true)
                 [[ -n $printed ]] || fail "$showing: exit $code, and no command is printed"
                 came[printed]=$((came[printed] + 1))
                 eval "expect 0 sw $printed"
@@ -119,6 +124,9 @@ settle() {
     if [[ -z ${2:-} ]]; then tell_outcome; fi
     cut_short=
 }
+
+# Whether the run that was struck had come to its end: its last line was there.
+is_over() { [[ -z $cut_short && $(newest_run) != "$newest" ]]; }
 
 # How the run that was cut short ended: by name, and by no other than these.
 tell_outcome() {
