@@ -35,7 +35,7 @@ moments() {
         settle "$verb"
         as_uninterrupted "$verb"
     done
-    table+=$(printf '%-8s %3d calls, %2d writes, %3d moments: %3d killed, none skipped (%d of them a write late, %d after the last call of that run); %d went on, %d unwound, %d had not begun, %d were over; first exit 1 in %d, a printed command in %d; %d s' \
+    table+=$(printf '%-8s %3d calls, %2d writes, %3d moments, %3d of them struck (%d a write late, %d after the last call of that run); %d went on, %d unwound, %d had not begun, %d were over; first exit 1 in %d, a printed command in %d; %d s' \
         "$verb" "$calls" "$writes" "$(((calls + writes) * 2))" "$struck" "${came[near]}" "${came[none]}" "${came[applied]}" \
         "${came[undone]}" "${came[not-begun]}" "${came[ended]}" "${came[exit-1]}" "${came[printed]}" "$((SECONDS - began))")$'\n'
 }
