@@ -37,12 +37,6 @@ pub enum EvidenceError {
         #[source]
         err: io::Error,
     },
-    /// Another record stands there already.
-    #[error("another record stands in `{}`, and none is overwritten", path.display())]
-    Taken {
-        /// Where.
-        path: PathBuf,
-    },
 }
 
 impl SignedEvidence {
@@ -97,21 +91,26 @@ impl SignedEvidence {
         Ok(&self.evidence)
     }
 
-    /// Writes it once into `directory`, named by its time and set. The same record again changes nothing.
+    /// Writes it once into `directory`, named by its time and set, and by a number where another record of that second
+    /// stands: none is overwritten. The same record again changes nothing.
     ///
     /// # Errors
-    /// When another record stands there, or the disk does not take it.
+    /// When the disk does not take it.
     pub fn write(&self, directory: &Path) -> Result<PathBuf, EvidenceError> {
         let began = self.evidence.began_at.strftime("%Y%m%dT%H%M%SZ");
-        let path = directory.join(format!("{began}-{}.json", self.evidence.set));
+        let name = format!("{began}-{}", self.evidence.set);
         let bytes = envelope("evidence", &self.body, &self.seal);
-        let failed = |err| EvidenceError::Write { path: path.clone(), err };
-        make_directories(Path::new("/"), directory).map_err(failed)?;
-        let created = create_only(&path, &bytes).map_err(failed)?;
-        if created || std::fs::read(&path).map_err(failed)? == bytes {
-            Ok(path)
-        } else {
-            Err(EvidenceError::Taken { path })
+        let mut path = directory.join(format!("{name}.json"));
+        let failed = |path: &Path, err| EvidenceError::Write { path: path.to_owned(), err };
+        make_directories(Path::new("/"), directory).map_err(|err| failed(&path, err))?;
+        let mut others = 1;
+        loop {
+            let created = create_only(&path, &bytes).map_err(|err| failed(&path, err))?;
+            if created || std::fs::read(&path).map_err(|err| failed(&path, err))? == bytes {
+                return Ok(path);
+            }
+            others += 1;
+            path = directory.join(format!("{name}-{others}.json"));
         }
     }
 }
