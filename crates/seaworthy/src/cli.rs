@@ -181,12 +181,31 @@ pub(crate) struct RenderArgs {
 /// `plan VERB`.
 #[derive(Debug, Args)]
 pub(crate) struct PlanArgs {
-    /// The verb to plan.
+    /// The verb to plan, or plans that were kept.
     #[command(subcommand)]
-    pub(crate) verb: Planned,
+    pub(crate) what: PlanWhat,
     /// Keep the plan in this file too: `deploy`, `rollback`, `restore` and `destroy` carry it out with --plan.
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// What is looked at: what a verb would do now, or what stands in files.
+#[derive(Debug, Subcommand)]
+pub(crate) enum PlanWhat {
+    #[command(flatten)]
+    Verb(Planned),
+    /// What stands in a plan file.
+    Show {
+        /// The file.
+        file: PathBuf,
+    },
+    /// How two plan files differ; exit 1 where they do.
+    Diff {
+        /// One.
+        one: PathBuf,
+        /// The other.
+        other: PathBuf,
+    },
 }
 
 /// A verb that can be planned without being carried out, with what decides its plan.
@@ -212,18 +231,6 @@ pub(crate) enum Planned {
         /// Its volumes too, and what is in them.
         #[arg(long)]
         volumes: bool,
-    },
-    /// What stands in a plan file.
-    Show {
-        /// The file.
-        file: PathBuf,
-    },
-    /// How two plan files differ; exit 1 where they do.
-    Diff {
-        /// One.
-        one: PathBuf,
-        /// The other.
-        other: PathBuf,
     },
 }
 

@@ -6,31 +6,25 @@ use report::PlanDiffReport;
 
 use super::{bootstrap, deploy, destroy, rollback};
 use crate::{
-    cli::{PlanArgs, Planned},
+    cli::{PlanArgs, PlanWhat, Planned},
     context, settings,
     settings::Settings,
     view::View,
 };
 
 pub(crate) async fn plan(args: PlanArgs, settings: &Settings, view: &View) -> Result<Exit, Stop> {
-    let PlanArgs { verb, out } = args;
-    match &verb {
-        Planned::Show { file } => {
-            view.plan(&settings::plan_file(file)?.plan);
+    let PlanArgs { what, out } = args;
+    let verb = match what {
+        PlanWhat::Verb(verb) => verb,
+        PlanWhat::Show { file } => {
+            view.plan(&settings::plan_file(&file)?.plan);
             return Ok(Exit::Done);
         }
-        Planned::Diff { one, other } => {
-            let (one, other) = (settings::plan_file(one)?, settings::plan_file(other)?);
+        PlanWhat::Diff { one, other } => {
+            let (one, other) = (settings::plan_file(&one)?, settings::plan_file(&other)?);
             return Ok(view.plan_differences(&PlanDiffReport::new(&one, &other)));
         }
-        Planned::Bootstrap(_)
-        | Planned::Deploy
-        | Planned::Rollback { .. }
-        | Planned::Backup
-        | Planned::Restore(_)
-        | Planned::Drill(_)
-        | Planned::Destroy { .. } => {}
-    }
+    };
     let operations = match &verb {
         // What stops a deploy stops its plan.
         Planned::Deploy => deploy::gated(settings, view).await?,
@@ -59,7 +53,6 @@ pub(crate) async fn plan(args: PlanArgs, settings: &Settings, view: &View) -> Re
                 .await?;
             operations.plan_drill(&contents).await?
         }
-        Planned::Show { .. } | Planned::Diff { .. } => unreachable!("answered before the stack is read"),
     };
     view.plan(&planned.plan);
     if let Some(path) = out {
