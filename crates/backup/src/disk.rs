@@ -77,7 +77,7 @@ impl TargetTrouble {
             Self::ReadOnly => "mount it read-write",
             Self::Full => "free some space there, or name another target",
             Self::Foreign => "use another directory, or another stack name",
-            Self::Newer => "a newer seaworthy wrote it: carry on with that one; nothing here was changed",
+            Self::Newer => diag::BY_A_NEWER_ONE,
             Self::Unfaithful => "do not trust this disk: name another target",
             Self::Committed | Self::Taken | Self::Damaged | Self::Broken => return None,
         })

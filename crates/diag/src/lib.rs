@@ -16,6 +16,10 @@ pub use exit::Exit;
 pub use suggest::closest;
 pub use words::duration;
 
+/// The hint where a document is of a version that is not known here.
+pub const BY_A_NEWER_ONE: &str =
+    "a newer seaworthy wrote it: carry on with that one; nothing here was changed";
+
 /// How much a diagnostic weighs. Critical and high checks are errors, medium warnings, low notes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 /// A place where services run.
 ///
-/// Contract: `observe`, `reach`, `exec` and `logs` change nothing. `apply` is idempotent: after a crash nobody knows
+/// Contract: `observe`, `images`, `reach`, `exec` and `logs` change nothing. `apply` is idempotent: after a crash nobody knows
 /// whether the last call took effect, so it is made again, and what is so already is `Output::Unchanged`.
 /// Nothing is removed that does not carry this stack's project label; `Effect::Unmake` removes only what carries its
 /// plan's mark as well.
@@ -25,6 +25,12 @@ pub trait Engine: Send + Sync {
 
     /// Looks at everything of one stack.
     async fn observe(&self, scope: &Scope) -> Result<Observed, EngineError>;
+
+    /// What there is of these images, by reference as written. One that runs none has none.
+    async fn images(&self, references: &[String]) -> Result<BTreeMap<String, ImageSeen>, EngineError> {
+        let _ = references;
+        Ok(BTreeMap::new())
+    }
 
     /// Makes one effect true. References in it are resolved through `contents`.
     async fn apply(&self, effect: &Effect, contents: &dyn Contents) -> Result<Output, EngineError>;

@@ -71,7 +71,7 @@ impl Leases {
 
     /// The newest epoch; `None`: nobody ever held it.
     pub(crate) fn newest(&self) -> io::Result<Option<Seen>> {
-        let Some(epoch) = self.epochs()?.into_iter().max() else { return Ok(None) };
+        let Some(epoch) = self.highest()? else { return Ok(None) };
         let at = self.path(epoch);
         let holder = fs::read(at.join("holder")).ok().and_then(|text| serde_json::from_slice(&text).ok());
         let beat = fs::read(at.join("beat")).ok().and_then(|text| serde_json::from_slice(&text).ok());
@@ -88,7 +88,7 @@ impl Leases {
         fs::create_dir_all(&claim)?;
         put(&claim, "holder", &serde_json::to_vec(holder)?)?;
         let taken = match fs::rename(&claim, self.path(epoch)) {
-            Ok(()) => self.epochs()?.into_iter().max() == Some(epoch),
+            Ok(()) => self.highest()? == Some(epoch),
             Err(err) if is_taken(&err) => {
                 fs::remove_dir_all(&claim)?;
                 return Ok(None);
@@ -111,6 +111,10 @@ impl Leases {
                 let _ = fs::remove_dir_all(self.path(old));
             }
         }
+    }
+
+    fn highest(&self) -> io::Result<Option<u64>> {
+        Ok(self.epochs()?.into_iter().max())
     }
 
     fn epochs(&self) -> io::Result<Vec<u64>> {
@@ -160,7 +164,11 @@ impl Lease {
 
     /// Who holds it now, where somebody else took a later epoch.
     pub(crate) fn lost_to(&self) -> io::Result<Option<Seen>> {
-        Ok(self.leases.newest()?.filter(|newest| newest.epoch != self.epoch))
+        // Asked before every effect: who it is is read only where there is somebody.
+        match self.leases.highest()? {
+            Some(highest) if highest != self.epoch => self.leases.newest(),
+            _ => Ok(None),
+        }
     }
 }
 

@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     sync::{
-        Arc, Mutex,
+        Arc, Mutex, MutexGuard,
         mpsc::{self, RecvTimeoutError, Sender},
     },
     thread::JoinHandle,
@@ -21,7 +21,10 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 
-use crate::lease::{Lease, Leases, Seen};
+use crate::{
+    lease::{Lease, Leases, Seen},
+    machine,
+};
 
 /// How often somebody who waits looks again.
 const LOOK_AGAIN: Duration = Duration::from_millis(100);
@@ -46,10 +49,10 @@ impl LockHolder {
     pub fn this_process(purpose: &str, now: jiff::Timestamp) -> Self {
         Self {
             pid: std::process::id(),
-            host: this_machine(),
+            host: machine::name(),
             purpose: purpose.to_owned(),
             since: now,
-            boot: kernel_says("random/boot_id"),
+            boot: machine::boot(),
         }
     }
 }
@@ -58,16 +61,6 @@ impl fmt::Display for LockHolder {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(out, "`{}`, process {} on {}, since {:.0}", self.purpose, self.pid, self.host, self.since)
     }
-}
-
-/// The name of this machine.
-pub(crate) fn this_machine() -> String {
-    kernel_says("hostname")
-}
-
-fn kernel_says(what: &str) -> String {
-    let text = std::fs::read_to_string(Path::new("/proc/sys/kernel").join(what));
-    text.map(|text| text.trim().to_owned()).unwrap_or_default()
 }
 
 /// Why a stack could not be locked.
@@ -115,7 +108,6 @@ pub struct StackLock {
     /// Dropped first: the beat ends before the lease is given back.
     beating: Option<Beating>,
     file: Option<File>,
-    epoch: u64,
     broken: Option<LockHolder>,
 }
 
@@ -146,17 +138,16 @@ impl StackLock {
             NotTaken::Held(holder) => LockError::Held { holder },
             NotTaken::File(err) => broken(err),
         })?;
-        let epoch = lease.epoch();
         let lease = Arc::new(Mutex::new(lease));
         let beating = Some(Beating::begin(lease.clone()));
-        let mut lock = Self { path: path.to_owned(), lease, beating, file, epoch, broken: stale };
+        let mut lock = Self { path: path.to_owned(), lease, beating, file, broken: stale };
         lock.sign(holder).map_err(broken)?;
         Ok(lock)
     }
 
     /// The fencing number: each holder's is higher than the one before.
     pub fn epoch(&self) -> u64 {
-        self.epoch
+        self.held().epoch()
     }
 
     /// Whose lock this one took the place of: it had given no sign of life, and never gave it back.
@@ -169,14 +160,18 @@ impl StackLock {
     /// # Errors
     /// When somebody did, or it cannot be seen.
     pub fn still_ours(&self) -> Result<(), LockError> {
-        let lost = self.lease.lock().expect("no thread panics with it").lost_to();
-        match lost {
+        let held = self.held();
+        match held.lost_to() {
             Ok(None) => Ok(()),
             Ok(Some(seen)) => {
-                Err(LockError::Lost { epoch: self.epoch, now: seen.epoch, holder: seen.holder })
+                Err(LockError::Lost { epoch: held.epoch(), now: seen.epoch, holder: seen.holder })
             }
             Err(err) => Err(LockError::File { path: self.path.clone(), err }),
         }
+    }
+
+    fn held(&self) -> MutexGuard<'_, Lease> {
+        self.lease.lock().expect("no thread panics with it")
     }
 
     fn sign(&mut self, holder: &LockHolder) -> io::Result<()> {
@@ -195,7 +190,7 @@ impl Drop for StackLock {
             drop(beating.end);
             let _ = beating.thread.join();
         }
-        self.lease.lock().expect("no thread panics with it").give_back();
+        self.held().give_back();
         // Tidiness only: closing the file is what gives it back.
         if let Some(file) = &self.file {
             let _ = file.set_len(0);

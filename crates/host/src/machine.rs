@@ -1,10 +1,6 @@
-//! This machine, as whoever looks for a cause sees it: room on its disks, names, its clock, the account we are.
+//! This machine: its name and boot, room on its disks, names it resolves, its clock, the account we are.
 
-use std::{
-    fs, io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs, io, path::Path, time::Duration};
 
 use bytes::Bytes;
 use http_body_util::Empty;
@@ -15,6 +11,21 @@ use tokio::{net::TcpStream, time::timeout};
 
 /// How long a name or a clock is waited for: whoever does not answer by then is left out.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Its name.
+pub(crate) fn name() -> String {
+    kernel_says("hostname")
+}
+
+/// The boot it runs in: a process id, or a lock, of another one is nobody's.
+pub(crate) fn boot() -> String {
+    kernel_says("random/boot_id")
+}
+
+fn kernel_says(what: &str) -> String {
+    let text = fs::read_to_string(Path::new("/proc/sys/kernel").join(what));
+    text.map(|text| text.trim().to_owned()).unwrap_or_default()
+}
 
 /// What is left of a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +94,7 @@ pub fn account() -> String {
 
 /// What a group is called here; its number where nobody named it.
 pub(crate) fn group_name(id: u32) -> String {
-    let groups = fs::read_to_string(PathBuf::from("/etc/group")).unwrap_or_default();
+    let groups = fs::read_to_string("/etc/group").unwrap_or_default();
     let named = groups.lines().find_map(|line| {
         let mut fields = line.split(':');
         let name = fields.next()?;

@@ -407,7 +407,7 @@ pub struct Container {
 }
 
 impl Container {
-    /// The image it is made from, as the engine is told it.
+    /// The image it is made from: the very one where that is known, else what its reference names.
     pub fn image(&self) -> &str {
         self.image_id.as_deref().unwrap_or(&self.settings.image)
     }

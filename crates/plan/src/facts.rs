@@ -285,17 +285,9 @@ pub struct ImageKept {
 impl ImageKept {
     /// What a release keeps of an image of this reference, as it was seen.
     pub fn of(reference: &str, seen: &ImageSeen) -> Self {
-        let pulled_as = seen.digest.as_ref().map(|digest| format!("{}@{digest}", repository(reference)));
+        let pulled_as =
+            seen.digest.as_ref().map(|digest| format!("{}@{digest}", stack::image::repository(reference)));
         Self { id: seen.id.clone(), pulled_as }
-    }
-}
-
-/// A reference without tag and digest. A colon before the last slash is that of a port.
-fn repository(reference: &str) -> &str {
-    let name = reference.split_once('@').map_or(reference, |(name, _)| name);
-    match name.rsplit_once(':') {
-        Some((name, tag)) if !tag.contains('/') => name,
-        _ => name,
     }
 }
 

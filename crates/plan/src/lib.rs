@@ -59,5 +59,5 @@ pub use policy::{Policy, Seed, Typed};
 pub use record::{Record, RunOutcome};
 pub use restore::{SetContents, restore, restored_shape};
 pub use rollback::rollback;
-pub use saved::{PlannedOn, SAVED_SCHEMA, SavedPlan, differences};
+pub use saved::{PlannedOn, SAVED_SCHEMA, SavedPlan};
 pub use validate::{ClosedPort, MustAnswer, MustNot, Questions, live_questions, questions};

@@ -70,12 +70,12 @@ impl Placing<'_> {
     pub(crate) fn wanted(&self, service: &ServiceName) -> Container {
         let state_dir = &self.policy.state_dir;
         let made = desired::container(self.shape, service, self.versions, self.release, state_dir);
-        self.as_compose_knows_it(made)
+        self.complete(made)
     }
 
-    /// Labelled with Compose's own hash, so that Compose finds nothing to change in it. Where that is not known, with
-    /// ours: it has to be there.
-    fn as_compose_knows_it(&self, mut container: Container) -> Container {
+    /// Labelled with Compose's own hash, so that Compose finds nothing to change in it (where that is not known, with
+    /// ours: it has to be there), and made from the very image of its release.
+    fn complete(&self, mut container: Container) -> Container {
         if let Some(hash) = self.compose.services.get(&container.service) {
             container.labels.insert(CONFIG_HASH.to_owned(), hash.clone());
         }
@@ -94,7 +94,7 @@ impl Placing<'_> {
     pub(crate) fn replicas(&self, service: &ServiceName) -> Vec<Container> {
         let state_dir = &self.policy.state_dir;
         let made = desired::replicas(self.shape, service, self.versions, self.release, state_dir);
-        made.into_iter().map(|container| self.as_compose_knows_it(container)).collect()
+        made.into_iter().map(|container| self.complete(container)).collect()
     }
 
     /// The container that stands where `wanted` should: by its name, or where that changed, by service and number.

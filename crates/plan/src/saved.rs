@@ -3,7 +3,7 @@
 //! Planners are pure: made again from the same seed, a plan differs where something that mattered to it does, and
 //! nowhere else. Nobody keeps a list of what mattered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diag::{Diagnostic, Exit, Stop};
 use serde::{Deserialize, Serialize};
@@ -149,7 +149,7 @@ impl PlannedOn {
 
 /// How two plans differ, a sentence each; none: they are the same. Names that come from the seed are no difference where
 /// the seed is the same.
-pub fn differences(planned: &Plan, now: &Plan) -> Vec<String> {
+fn differences(planned: &Plan, now: &Plan) -> Vec<String> {
     let mut said = Vec::new();
     if planned.tool != now.tool {
         said.push(format!("it was planned by version {}, and this is {}", planned.tool, now.tool));
@@ -169,11 +169,9 @@ pub fn differences(planned: &Plan, now: &Plan) -> Vec<String> {
         said.push("nothing would be done".to_owned());
         return said;
     }
-    let steps = |plan: &Plan| -> BTreeMap<StepId, Step> {
-        plan.steps.iter().map(|step| (step.id.clone(), step.clone())).collect()
-    };
-    let (before, after) = (steps(planned), steps(now));
-    for step in planned.steps.iter().filter(|step| !after.contains_key(&step.id)) {
+    let before: BTreeMap<&StepId, &Step> = planned.steps.iter().map(|step| (&step.id, step)).collect();
+    let after: BTreeSet<&StepId> = now.steps.iter().map(|step| &step.id).collect();
+    for step in planned.steps.iter().filter(|step| !after.contains(&step.id)) {
         said.push(format!("`{}` would not be done any more", step.id));
     }
     let mut follows = Vec::new();

@@ -77,7 +77,10 @@ pub fn status_report(
         let status = |container: String| {
             let seen = facts.containers.iter().find(|seen| seen.name == container);
             let status = service_status(shape, name, seen);
-            ailing.get(&container).map_or_else(|| status.clone(), |how| not_well(status.clone(), how))
+            match ailing.get(&container) {
+                Some(how) => not_well(status, how),
+                None => status,
+            }
         };
         containers.map(status).collect()
     };

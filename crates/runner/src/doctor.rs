@@ -14,9 +14,9 @@ use plan::{
     },
 };
 use secrets::Keyring;
-use stack::{Loaded, PullPolicy, Service, ServiceName, Shape};
+use stack::{Loaded, PullPolicy, Service, ServiceName, Shape, image};
 
-use crate::{Operations, RunStore, StateDir, SystemClock, discretion::Discretion};
+use crate::{Operations, StateDir, SystemClock, discretion::Discretion, survey::images_of};
 
 /// The newest lines of a container's log that are looked at.
 const LINES: usize = 50;
@@ -94,12 +94,6 @@ fn without_port(authority: &str) -> &str {
     }
 }
 
-/// The registry that an image's name says, if it says one: as the Docker client reads it.
-fn registry(image: &str) -> Option<&str> {
-    let (first, _) = image.split_once('/')?;
-    (first.contains(['.', ':']) || first == "localhost").then_some(first)
-}
-
 async fn unresolved(shape: &Shape) -> Vec<NameSeen> {
     let asked = shape.origins.iter().filter_map(|origin| Some((without_port(authority(origin)?), origin)));
     let asked = asked.map(async |(name, origin)| {
@@ -111,7 +105,7 @@ async fn unresolved(shape: &Shape) -> Vec<NameSeen> {
 
 /// The clocks of registries and origins beside ours: of those that tell.
 async fn clocks(shape: &Shape) -> Vec<ClockSeen> {
-    let registries = shape.services.values().filter_map(|service| registry(&service.image));
+    let registries = shape.services.values().filter_map(|service| image::registry(&service.image));
     let origins = shape.origins.iter().filter_map(|origin| authority(origin));
     let asked: BTreeSet<&str> = registries.chain(origins).collect();
     let asked = asked.into_iter().map(async |whose| {
@@ -151,14 +145,7 @@ impl Operations {
             live.iter().flat_map(|release| release.shape.services.keys()).filter(|name| !has_one(name));
         symptoms.absent = gone.cloned().collect();
         let names: Vec<String> = facts.containers.iter().map(|seen| seen.name.clone()).collect();
-        let images: Vec<String> = self
-            .shape
-            .services
-            .values()
-            .map(|service| service.image.clone())
-            .filter(|image| !image.is_empty())
-            .collect();
-        let examined = self.engine.examine(&names, &images).await.unwrap_or_else(|err| {
+        let examined = self.engine.examine(&names, &images_of(&self.shape)).await.unwrap_or_else(|err| {
             symptoms.not_looked_at.push(format!("what the engine tells: {}", diag::causes(&err).join(": ")));
             Examined::default()
         });
@@ -253,7 +240,7 @@ impl Operations {
             let Err(host::Unfetchable { said, known }) = self.engine.fetchable(&settings.image).await else {
                 continue;
             };
-            let keeper = without_port(registry(&settings.image).unwrap_or(HUB));
+            let keeper = without_port(image::registry(&settings.image).unwrap_or(HUB));
             match machine::resolve(keeper).await {
                 Ok(()) => refusals.push(RegistrySeen {
                     service: service.clone(),
@@ -273,9 +260,8 @@ impl Operations {
 
     /// The newest run of the stack, where it came to no good end.
     fn last_run(&self, discretion: &Discretion) -> Option<RunSeen> {
-        let runs: RunStore = self.runs();
-        let newest = runs.list().ok()?.pop()?.ok()?;
-        let run = runs.read(&newest.run).ok()?;
+        let runs = self.runs();
+        let run = runs.read(&runs.newest().ok()??).ok()?;
         let outcome = RunOutcome::of(&run.plan, &run.progress);
         let because = match &run.progress.outcome {
             Some(Outcome::Undone { because, .. }) => because.clone(),
@@ -286,8 +272,8 @@ impl Operations {
         };
         let bad = matches!(outcome, RunOutcome::Undone | RunOutcome::Stuck | RunOutcome::Unfinished);
         bad.then(|| RunSeen {
-            id: newest.run,
-            verb: newest.verb,
+            id: run.id,
+            verb: run.plan.verb,
             outcome,
             because: because.iter().map(|said| shortened(&discretion.hush(said))).collect(),
         })

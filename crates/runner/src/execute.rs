@@ -1,8 +1,7 @@
 //! The only loop: it follows a plan, and decides nothing.
 
-use plan::{Entry, Next, Outcome, Output, Revival, Step};
-
 use host::LockError;
+use plan::{Entry, Next, Outcome, Output, Revival, Step};
 
 use crate::{Clock, Run, RunError, SoFar, StepError, World};
 

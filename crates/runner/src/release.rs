@@ -21,7 +21,7 @@ use stack::{ContentId, Materials, SecretName, Shape, Tree};
 
 use crate::{
     StackDir,
-    schema::{self, BY_A_NEWER_ONE, SchemaError},
+    schema::{self, SchemaError},
 };
 
 /// The version string a release carries.
@@ -102,7 +102,7 @@ pub enum ReleaseError {
 impl ReleaseError {
     /// What to do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
-        matches!(self, Self::Version { .. }).then(|| BY_A_NEWER_ONE.to_owned())
+        matches!(self, Self::Version { .. }).then(|| diag::BY_A_NEWER_ONE.to_owned())
     }
 }
 

@@ -15,7 +15,7 @@ use plan::{Attested, Entry, JournalError, PLAN_SCHEMA, Plan, Progress, Record, R
 use crate::{
     first::in_todays_words,
     run_index::RunIndex,
-    schema::{self, BY_A_NEWER_ONE, SchemaError},
+    schema::{self, SchemaError},
 };
 
 /// Why a run could not be kept or read.
@@ -80,7 +80,7 @@ impl RunError {
     /// What to do about it: nothing was changed, and nothing needs to be lost.
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Version { .. } | Self::Unheard { .. } => Some(BY_A_NEWER_ONE.to_owned()),
+            Self::Version { .. } | Self::Unheard { .. } => Some(diag::BY_A_NEWER_ONE.to_owned()),
             Self::Damaged { path, .. } | Self::Impossible { path, .. } => {
                 let run = path.parent().unwrap_or(path).display();
                 Some(format!(
@@ -198,12 +198,20 @@ impl RunStore {
         read_journal(&self.dir.join(id).join("journal"))
     }
 
-    /// The records of all runs, oldest first; one that cannot be read stands among them and hides no other.
+    /// The records of all runs, oldest first: from the index, and of what does not stand there from its journal. One
+    /// that cannot be read stands among them and hides no other.
     ///
     /// # Errors
     /// When the directory cannot be listed.
     pub fn list(&self) -> Result<Vec<Result<Record, Unread>>, RunError> {
-        self.records()
+        let mut known = self.index().records();
+        let recorded = |id: String| match known.remove(&id) {
+            Some(record) => Some(Ok(record)),
+            None => self
+                .is_begun(&id)
+                .then(|| self.record(&id).map_err(|error| Unread { run: id.clone(), error })),
+        };
+        Ok(self.named()?.into_iter().filter_map(recorded).collect())
     }
 
     /// The newest run that is not over, when there is one.
@@ -224,7 +232,7 @@ impl RunStore {
     /// # Errors
     /// When the runs cannot be listed.
     pub fn good_releases(&self) -> Result<BTreeSet<u64>, RunError> {
-        Ok(self.records()?.into_iter().filter_map(|record| record.ok()?.made_good).collect())
+        Ok(self.list()?.into_iter().filter_map(|record| record.ok()?.made_good).collect())
     }
 
     /// What people attested in any run, newest first. A run that cannot be read proves nothing.
@@ -232,25 +240,7 @@ impl RunStore {
     /// # Errors
     /// When the runs cannot be listed.
     pub fn attested(&self) -> Result<Vec<Attested>, RunError> {
-        Ok(self
-            .records()?
-            .into_iter()
-            .rev()
-            .filter_map(Result::ok)
-            .flat_map(|record| record.attested)
-            .collect())
-    }
-
-    /// The record of each run, oldest first: from the index, and of what does not stand there from its journal.
-    fn records(&self) -> Result<Vec<Result<Record, Unread>>, RunError> {
-        let mut known = self.index().records();
-        let recorded = |id: String| match known.remove(&id) {
-            Some(record) => Some(Ok(record)),
-            None => self
-                .is_begun(&id)
-                .then(|| self.record(&id).map_err(|error| Unread { run: id.clone(), error })),
-        };
-        Ok(self.named()?.into_iter().filter_map(recorded).collect())
+        Ok(self.list()?.into_iter().rev().filter_map(Result::ok).flat_map(|record| record.attested).collect())
     }
 
     fn record(&self, id: &str) -> Result<Record, RunError> {
@@ -276,8 +266,11 @@ impl RunStore {
         self.dir.join("index")
     }
 
-    /// The newest run.
-    fn newest(&self) -> Result<Option<String>, RunError> {
+    /// The id of the newest run, when there is one.
+    ///
+    /// # Errors
+    /// When the runs cannot be listed.
+    pub fn newest(&self) -> Result<Option<String>, RunError> {
         Ok(self.named()?.into_iter().rfind(|id| self.is_begun(id)))
     }
 

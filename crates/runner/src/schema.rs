@@ -2,10 +2,6 @@
 
 use serde::{Deserialize, de::DeserializeOwned};
 
-/// What to do about a document of another version.
-pub(crate) const BY_A_NEWER_ONE: &str =
-    "a newer seaworthy wrote it: carry on with that one; nothing here was changed";
-
 /// Why a document is not read.
 #[derive(Debug)]
 pub(crate) enum SchemaError {

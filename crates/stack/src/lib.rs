@@ -6,6 +6,7 @@
 mod compose;
 pub mod compose_hash;
 mod discovery;
+pub mod image;
 mod load;
 mod materials;
 mod names;

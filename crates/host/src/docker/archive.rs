@@ -12,10 +12,7 @@ use plan::{ArchiveSeen, Output};
 use serde::Deserialize;
 use tokio_util::io::ReaderStream;
 
-use super::{
-    Docker,
-    fail::{fail, found},
-};
+use super::{Docker, fail::fail};
 use crate::{EngineError, Trouble};
 
 /// The list of images in an archive is short; what is longer is none.
@@ -94,10 +91,6 @@ impl Docker {
             _ => Err(EngineError::new(Trouble::Conflict, doing)
                 .because("what the engine has under that name is not what the archive holds")),
         }
-    }
-
-    async fn image(&self, image: &str) -> Result<Option<ImageInspect>, EngineError> {
-        found(self.client.inspect_image(image).await).map_err(fail(format!("inspect image `{image}`")))
     }
 }
 
@@ -212,11 +205,11 @@ fn listed(names: &[String]) -> String {
 
 /// The name with what is left out of it: `app` is `docker.io/library/app:latest`.
 fn in_full(image: &str) -> String {
-    let tagged = super::image::with_tag(image);
-    match tagged.split_once('/') {
-        None => format!("docker.io/library/{tagged}"),
-        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => tagged,
-        Some(_) => format!("docker.io/{tagged}"),
+    let tagged = stack::image::tagged(image);
+    match (stack::image::registry(&tagged), tagged.contains('/')) {
+        (Some(_), _) => tagged,
+        (None, true) => format!("docker.io/{tagged}"),
+        (None, false) => format!("docker.io/library/{tagged}"),
     }
 }
 

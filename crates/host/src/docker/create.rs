@@ -53,15 +53,15 @@ impl Docker {
         let mut resolver = Resolver::new(contents, &doing, self.api());
         refuse_untold(&needs::of_service(&spec.settings, resolver.api), &doing)?;
         let mut request = request(spec, &mut resolver)?;
-        // The very image is named as its release names it, while that means it.
-        let named = self.image_id(&spec.settings.image).await?;
-        if let Some(id) = spec.image_id.as_ref().filter(|id| named.as_ref() != Some(id)) {
-            request.body.image = Some(id.clone());
-        }
         let socket = self.settings_of_the_client(spec, &doing).await?;
         let archives = files::archives(spec, contents, socket, &doing)?;
         if !matches!(there, There::Made) {
             // Missing, it is the engine that says so.
+            let named = self.image_id(&spec.settings.image).await?;
+            // The very image is named as its release names it, while that means it.
+            if let Some(id) = spec.image_id.as_ref().filter(|id| named.as_ref() != Some(id)) {
+                request.body.image = Some(id.clone());
+            }
             if let Some(image) = spec.image_id.clone().or(named) {
                 request.body.labels.get_or_insert_default().insert(IMAGE.to_owned(), image);
             }

@@ -285,12 +285,9 @@ pub(super) fn settings_file(all: &BTreeMap<String, Credential>) -> Secret<Vec<u8
 
 /// The registry of an image, as the client names it.
 fn registry(image: &str) -> &str {
-    match image.split_once('/') {
-        Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => match host {
-            "docker.io" | "index.docker.io" => HUB,
-            host => host,
-        },
-        _ => HUB,
+    match stack::image::registry(image) {
+        None | Some("docker.io" | "index.docker.io") => HUB,
+        Some(host) => host,
     }
 }
 

@@ -8,7 +8,7 @@ use plan::doctor::Signs;
 use super::{
     Docker, SOCKET,
     fail::{fail, found},
-    image::{saying, with_tag},
+    image::saying,
 };
 use crate::{EngineError, Examined, Unfetchable, machine};
 
@@ -35,9 +35,7 @@ impl Docker {
             }
         }
         for image in images {
-            let inspected = found(self.client.inspect_image(image).await);
-            let inspected = inspected.map_err(fail(format!("inspect image `{image}`")))?;
-            if let Some(built_for) = inspected.and_then(|inspected| inspected.architecture) {
+            if let Some(built_for) = self.image(image).await?.and_then(|inspected| inspected.architecture) {
                 examined.images.insert(image.clone(), built_for);
             }
         }
@@ -53,7 +51,7 @@ impl Docker {
         let known = credential.is_some();
         let credential = credential.map(|credential| ("X-Registry-Auth", credential.header(image)));
         let client = saying(self.client.clone(), credential, "");
-        let answer = client.inspect_registry_image(&with_tag(image), None).await;
+        let answer = client.inspect_registry_image(&stack::image::tagged(image), None).await;
         let said = |err: bollard::errors::Error| match err {
             bollard::errors::Error::DockerResponseServerError { message, .. } => message,
             other => diag::causes(&other).join(": "),

@@ -1,6 +1,6 @@
 //! Makes sure that an image is there.
 
-use bollard::{errors::Error, query_parameters::CreateImageOptionsBuilder};
+use bollard::{errors::Error, models::ImageInspect, query_parameters::CreateImageOptionsBuilder};
 use futures_util::{TryStreamExt, future};
 use hyper::header::HeaderValue;
 use plan::Output;
@@ -40,7 +40,8 @@ impl Docker {
         let credential = credential.map(|credential| ("X-Registry-Auth", credential.header(image)));
         let client = saying(self.client.clone(), credential, "");
         let options = CreateImageOptionsBuilder::default()
-            .from_image(&with_tag(image))
+            // Without a tag the engine would pull every one.
+            .from_image(&stack::image::tagged(image))
             .platform(platform.unwrap_or_default())
             .build();
         let mut come = Pulled::default();
@@ -83,9 +84,12 @@ impl Docker {
     }
 
     pub(super) async fn image_id(&self, image: &str) -> Result<Option<String>, EngineError> {
-        let found = found(self.client.inspect_image(image).await)
-            .map_err(fail(format!("inspect image `{image}`")))?;
-        Ok(found.and_then(|image| image.id))
+        Ok(self.image(image).await?.and_then(|image| image.id))
+    }
+
+    /// What the engine has under a name, or an id.
+    pub(super) async fn image(&self, image: &str) -> Result<Option<ImageInspect>, EngineError> {
+        found(self.client.inspect_image(image).await).map_err(fail(format!("inspect image `{image}`")))
     }
 }
 
@@ -114,12 +118,6 @@ pub(super) fn saying(
     })
 }
 
-/// The reference with `:latest` where it has neither tag nor digest: without one the engine would pull every tag.
-pub(super) fn with_tag(image: &str) -> String {
-    let name = image.rsplit('/').next().unwrap_or(image);
-    if name.contains(':') || image.contains('@') { image.to_owned() } else { format!("{image}:latest") }
-}
-
 fn explain_pull(image: &str, known: bool, error: Error) -> EngineError {
     let doing = format!("pull image `{image}`");
     let words = error.to_string();
@@ -137,17 +135,4 @@ fn explain_pull(image: &str, known: bool, error: Error) -> EngineError {
     }
     fail(doing)(error)
         .hint("the registry could not be asked: check the network, or bring the image with `docker load`")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::with_tag;
-
-    #[test]
-    fn a_reference_without_tag_or_digest_means_latest() {
-        assert_eq!(with_tag("postgres"), "postgres:latest");
-        assert_eq!(with_tag("registry:5000/app"), "registry:5000/app:latest");
-        assert_eq!(with_tag("registry:5000/app:7"), "registry:5000/app:7");
-        assert_eq!(with_tag("app@sha256:00"), "app@sha256:00");
-    }
 }

@@ -33,11 +33,11 @@ mod streams;
 #[cfg(test)]
 mod told;
 
-use std::{fmt, io, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, fmt, io, path::PathBuf, sync::Arc};
 
 use async_trait::async_trait;
 use bollard::ClientVersion;
-use plan::{Effect, Output};
+use plan::{Effect, ImageSeen, Output};
 use stack::EngineKind;
 use tokio::{
     net::{TcpStream, UnixStream},
@@ -46,7 +46,7 @@ use tokio::{
 
 use crate::{
     Contents, Engine, EngineError, Examined, ExecRequest, LogRequest, Observed, Running, Scope, SideJob,
-    Stream, Trouble, Unfetchable, lock::this_machine,
+    Stream, Trouble, Unfetchable, machine,
 };
 pub use examine::socket_seen;
 use fail::{connection_trouble, fail};
@@ -106,7 +106,7 @@ impl Docker {
         let newest = bollard::API_DEFAULT_VERSION;
         let client = address.client(if api < *newest { &api } else { newest })?;
         let (local, machine) = match address {
-            Address::Socket(_) => (true, this_machine()),
+            Address::Socket(_) => (true, machine::name()),
             Address::Tcp(address) => (false, address.to_owned()),
         };
         let executable = PathBuf::from("/proc/self/exe");
@@ -201,6 +201,10 @@ impl Engine for Docker {
         request: &LogRequest,
     ) -> Result<tokio::sync::mpsc::Receiver<String>, EngineError> {
         self.log_lines(container, request).await
+    }
+
+    async fn images(&self, references: &[String]) -> Result<BTreeMap<String, ImageSeen>, EngineError> {
+        self.images_seen(references).await
     }
 
     async fn examine(&self, containers: &[String], images: &[String]) -> Result<Examined, EngineError> {

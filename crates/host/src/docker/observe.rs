@@ -120,10 +120,12 @@ impl Docker {
         Ok(volumes.into_iter().map(|volume| (volume.name, seen(&volume.labels))).collect())
     }
 
-    async fn images_seen(&self, references: &[String]) -> Result<BTreeMap<String, ImageSeen>, EngineError> {
+    pub(super) async fn images_seen(
+        &self,
+        references: &[String],
+    ) -> Result<BTreeMap<String, ImageSeen>, EngineError> {
         let asked = references.iter().map(async |reference| {
-            let image = found(self.client.inspect_image(reference).await);
-            let image = image.map_err(fail(format!("inspect image `{reference}`")))?;
+            let image = self.image(reference).await?;
             Ok(image.map(|image| (reference.clone(), image_seen(image))))
         });
         Ok(try_join_all(asked).await?.into_iter().flatten().collect())

@@ -5,6 +5,8 @@ use std::{fs, io};
 use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 
+use crate::machine;
+
 /// The variable that marks every process of an instance, whoever started it.
 pub(super) const MARK: &str = "SEAWORTHY_INSTANCE";
 
@@ -32,7 +34,7 @@ impl Birth {
     /// The process that has this number now.
     pub(super) fn of(pid: i32) -> Option<Self> {
         let stat = Stat::read(pid)?;
-        Some(Self { pid, start: stat.start, boot: boot() })
+        Some(Self { pid, start: stat.start, boot: machine::boot() })
     }
 
     /// This process.
@@ -44,7 +46,7 @@ impl Birth {
     /// What it does; `None`: it has ended.
     pub(super) fn life(&self) -> Option<Life> {
         let stat = Stat::read(self.pid)?;
-        let same = stat.start == self.start && self.boot == boot();
+        let same = stat.start == self.start && self.boot == machine::boot();
         match stat.state {
             'Z' | 'X' => None,
             'T' | 't' => same.then_some(Life::Suspended),
@@ -81,7 +83,7 @@ impl Birth {
 ///
 /// A process that does all three (forgets its mark, makes its own group, and outlives its parent) is not found.
 pub(super) fn kin(instance: &str, leader: Option<&Leader>) -> Vec<Birth> {
-    let boot = boot();
+    let boot = machine::boot();
     let leader = leader.filter(|leader| leader.birth.boot == boot);
     let this = rustix::process::getpid().as_raw_nonzero().get();
     let all: Vec<Stat> =
@@ -137,10 +139,6 @@ fn carries(pid: i32, instance: &str) -> bool {
 fn everybody() -> impl Iterator<Item = Stat> {
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries.filter_map(|entry| Stat::read(entry.file_name().to_str()?.parse().ok()?))
-}
-
-fn boot() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 /// What `/proc/PID/stat` says, as far as it matters here.

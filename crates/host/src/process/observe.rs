@@ -11,7 +11,7 @@ use super::{
     instance::Instance,
     places::{PROJECT, Project, fail, names_in, read},
 };
-use crate::{EngineError, Observed, Scope, Trouble, lock::this_machine};
+use crate::{EngineError, Observed, Scope, Trouble, machine};
 
 impl Process {
     pub(super) fn observe_scope(&self, scope: &Scope) -> Result<Observed, EngineError> {
@@ -32,7 +32,7 @@ impl Process {
 
     fn host(&self) -> HostSeen {
         HostSeen {
-            name: this_machine(),
+            name: machine::name(),
             engine: EngineKind::Process,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             api: None,

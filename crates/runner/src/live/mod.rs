@@ -15,9 +15,9 @@ use async_trait::async_trait;
 use backup::{Meter, Target};
 use futures_util::future::BoxFuture;
 use host::{Engine, LockError, Scope, StackLock};
-use plan::{Action, Container, Effect, ImageKept, ImageSeen, Output};
+use plan::{Action, Container, Effect, ImageKept, Output};
 use secrets::{Identities, Keyring, Secret, Store};
-use stack::{EngineKind, Materials, SecretName, ServiceName, Shape};
+use stack::{Materials, SecretName, ServiceName, Shape};
 
 use crate::{
     Clock, Release, SoFar, StackDir, StepError, World, composed,
@@ -233,26 +233,14 @@ impl LiveWorld {
     ) -> Result<Output, StepError> {
         let mut release = Release::new(number, shape.clone(), versions.clone(), self.clock.now());
         release.compose = compose.clone();
-        release.images = self.images_kept(shape).await?;
+        // Fetched by now: a tag that moves later does not take the release along.
+        let images = self.engine.images(&images_of(shape)).await.map_err(|err| StepError::chain(&err))?;
+        let kept = images.iter().map(|(name, seen)| (name.clone(), ImageKept::of(name, seen)));
+        release.images = kept.collect();
         release
             .write(&self.place, &self.materials, &self.keyring)
             .map(|()| Output::None)
             .map_err(|err| StepError::chain(&err))
-    }
-
-    /// The images that a release is made from, fetched by now: a tag that moves later does not take it along. Processes
-    /// are made from none.
-    async fn images_kept(&self, shape: &Shape) -> Result<BTreeMap<String, ImageKept>, StepError> {
-        if self.engine.kind() == EngineKind::Process {
-            return Ok(BTreeMap::new());
-        }
-        let images = Scope { images: images_of(shape), ..Scope::default() };
-        let seen = self.engine.observe(&images).await.map_err(|err| StepError::chain(&err))?.images;
-        let kept = |(reference, seen): (String, ImageSeen)| {
-            let kept = ImageKept::of(&reference, &seen);
-            (reference, kept)
-        };
-        Ok(seen.into_iter().map(kept).collect())
     }
 
     fn point(&self, name: &str, number: Option<u64>) -> Result<Output, StepError> {
